@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: routes, streams, gates, wiring and the command line."""

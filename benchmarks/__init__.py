@@ -1,0 +1,1 @@
+"""Benchmarks; each prints its numbers with the machine and the date."""

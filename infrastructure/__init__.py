@@ -1,0 +1,1 @@
+"""One module per adapter of a port; adapters do not know each other."""

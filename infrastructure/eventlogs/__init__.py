@@ -1,0 +1,1 @@
+"""Event logs, one module per store."""

@@ -1,0 +1,1 @@
+"""Supervision of child processes: spawn, limit, end with everything they started."""
