@@ -1,0 +1,53 @@
+"""The only encoders and decoders of JSON."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from contracts.events import Event
+
+JSON_DEPTH = 64
+
+encode = msgspec.json.Encoder().encode
+decode_event = msgspec.json.Decoder(Event).decode
+_decode_any = msgspec.json.Decoder().decode
+
+# An escaped NUL: an even number of backslashes (themselves escaped) before it.
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class MalformedBody(Exception):
+    """A body is not acceptable JSON, whatever it should mean; the text says why."""
+
+
+def decode_body(raw: bytes) -> Any:
+    """Decode a request body to plain values.
+
+    Raises MalformedBody when it is not UTF-8, not JSON (RFC 8259), holds NUL, or nests deeper than JSON_DEPTH. Of
+    duplicate members the last wins. What the values mean is checked against the request's type by the caller.
+    """
+    try:
+        value = _decode_any(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedBody(f"The body is not JSON: {error}") from error
+    except RecursionError as error:
+        raise MalformedBody(f"The body nests deeper than {JSON_DEPTH} levels.") from error
+    if _ESCAPED_NUL.search(raw):
+        raise MalformedBody("The body holds a NUL character (\\u0000).")
+    _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(JSON_DEPTH):
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return
+    raise MalformedBody(f"The body nests deeper than {JSON_DEPTH} levels.")

@@ -1,0 +1,63 @@
+"""The one error body (RFC 9457), and the closed set of codes that clients switch on."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from contracts.events import Identifier
+
+PROBLEM_JSON = "application/problem+json"
+
+Code = Literal[
+    "agent-unavailable",
+    "bad-request",
+    "blob-not-found",
+    "body-too-large",
+    "draining",
+    "forbidden-origin",
+    "header-too-large",
+    "insufficient-scope",
+    "internal-error",
+    "invalid-body",
+    "invalid-cursor",
+    "invalid-id",
+    "invalid-parameter",
+    "invalid-session-id",
+    "invalid-working-dir",
+    "log-full",
+    "log-unavailable",
+    "method-not-allowed",
+    "misdirected-request",
+    "not-found",
+    "overloaded",
+    "prompt-too-large",
+    "queue-full",
+    "request-timeout",
+    "session-busy",
+    "session-not-found",
+    "session-quarantined",
+    "too-many-attempts",
+    "token-not-found",
+    "turn-not-found",
+    "turn-over",
+    "unauthorized",
+    "unknown-mode",
+    "unsupported-media-type",
+    "working-dir-outside-roots",
+]
+
+
+class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why a request failed, and what to do instead (RFC 9457)."""
+
+    type: Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})] = "about:blank"
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: str
+    instance: Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})] | UnsetType = UNSET
+    code: Code
+    member: Annotated[
+        str, Meta(description="The offending member of the body (`$.command`), parameter or header.")
+    ] | UnsetType = UNSET
+    session_id: Identifier | UnsetType = UNSET
+    turn_id: Identifier | UnsetType = UNSET

@@ -1,0 +1,237 @@
+"""What a client may look up: response bodies."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from contracts.events import (
+    ApprovalRequest,
+    Count,
+    Cursor,
+    Delivery,
+    Identifier,
+    Milliseconds,
+    Origin,
+    Pid,
+    PlanEntry,
+    SessionEvent,
+    Status,
+    Text,
+    TokenScope,
+    ToolCall,
+    UsageUpdated,
+)
+
+
+class View(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base of response bodies."""
+
+
+class Session(View, frozen=True, kw_only=True):
+    """A session as listings show it."""
+
+    session_id: Identifier
+    mode: str
+    title: str
+    working_dir: str
+    project_id: Identifier | UnsetType = UNSET
+    status: Status
+    created_at: Milliseconds
+    last_activity: Milliseconds
+    cursor: Cursor
+    origin: Origin | UnsetType = UNSET
+    archived: bool
+    agent_mode: str | UnsetType = UNSET
+
+
+class SessionPage(View, frozen=True, kw_only=True):
+    """A page of sessions, the last active first; ``nextCursor`` fetches the next page."""
+
+    sessions: list[Session]
+    next_cursor: str | UnsetType = UNSET
+
+
+class SessionRemoved(View, frozen=True, kw_only=True):
+    """A session was deleted and its processes ended."""
+
+    success: Literal[True] = True
+    message: str
+    session_id: Identifier
+
+
+class SessionStatusView(View, frozen=True, kw_only=True):
+    """How a session stands. ``pid`` is ``null`` and ``uptime`` 0 where no process runs."""
+
+    session_id: Identifier
+    status: Status
+    mode: str
+    created_at: Milliseconds
+    last_activity: Milliseconds
+    pid: Pid | None
+    uptime: Milliseconds
+
+
+class PromptAccepted(View, frozen=True, kw_only=True):
+    """The prompt is in the log; what it does arrives on the stream."""
+
+    success: Literal[True] = True
+    session_id: Identifier
+    turn_id: Identifier
+    state: Literal["started", "queued"]
+    message: str
+    timestamp: Milliseconds
+
+
+class TurnCancelled(View, frozen=True, kw_only=True):
+    """The turn is being stopped, or was taken out of the queue."""
+
+    success: Literal[True] = True
+    session_id: Identifier
+    turn_id: Identifier
+    message: str
+
+
+class SessionResumed(View, frozen=True, kw_only=True):
+    """The queue is released."""
+
+    success: Literal[True] = True
+    session_id: Identifier
+    released: Count
+    message: str
+
+
+class EventsStatus(View, frozen=True, kw_only=True):
+    """How a session's stream stands."""
+
+    active_connections: Count
+    cursor: Cursor
+    earliest: Cursor
+
+
+class RunningTurn(View, frozen=True, kw_only=True):
+    """The turn that runs now."""
+
+    turn_id: Identifier
+    command: Text
+    started_at: Milliseconds
+
+
+class QueuedPrompt(View, frozen=True, kw_only=True):
+    """A prompt that waits for its turn."""
+
+    turn_id: Identifier
+    command: Text
+    delivery: Delivery
+    sent_at: Milliseconds
+
+
+class SessionState(View, frozen=True, kw_only=True):
+    """The state that all events up to the cursor fold to."""
+
+    session: Session
+    turn: RunningTurn | None
+    queue: list[QueuedPrompt]
+    held: Annotated[bool, Meta(description="The queue waits for the next prompt or for a resume.")]
+    cwd: str
+    pending_approvals: list[ApprovalRequest]
+    plan: list[PlanEntry]
+    open_tool_calls: list[ToolCall]
+    usage: UsageUpdated | None
+
+
+class Snapshot(View, frozen=True, kw_only=True):
+    """A session's state, and the cursor from which a stream goes on after it."""
+
+    cursor: Cursor
+    state: SessionState
+
+
+class History(View, frozen=True, kw_only=True):
+    """A window of a session's events, ascending; ``nextBefore`` and ``nextAfter`` fetch its neighbours."""
+
+    epoch: Identifier
+    events: list[SessionEvent]
+    earliest: Cursor
+    cursor: Cursor
+    next_before: Count | UnsetType = UNSET
+    next_after: Count | UnsetType = UNSET
+
+
+class Agent(View, frozen=True, kw_only=True):
+    """An agent profile: what a session's ``mode`` may name."""
+
+    mode: str
+    title: str
+    protocol: Literal["shell", "acp", "claude"]
+    available: bool
+    reason: Annotated[str, Meta(description="Why it is not available, and what to do.")] | UnsetType = UNSET
+
+
+class AgentList(View, frozen=True, kw_only=True):
+    """The agent profiles."""
+
+    agents: list[Agent]
+
+
+class Token(View, frozen=True, kw_only=True):
+    """A token, without its secret."""
+
+    token_id: Identifier
+    name: str
+    scope: TokenScope
+    session_id: Identifier | UnsetType = UNSET
+    created_at: Milliseconds
+
+
+class TokenList(View, frozen=True, kw_only=True):
+    """The further tokens."""
+
+    tokens: list[Token]
+
+
+class TokenMade(View, frozen=True, kw_only=True):
+    """A new token. ``secret`` is shown this once."""
+
+    success: Literal[True] = True
+    token: Token
+    secret: str
+
+
+class TokenRemoved(View, frozen=True, kw_only=True):
+    """A token was revoked; its streams end."""
+
+    success: Literal[True] = True
+    token_id: Identifier
+
+
+class WhoAmI(View, frozen=True, kw_only=True):
+    """Whose credential a request carries."""
+
+    token_id: Identifier
+    name: str
+    scope: TokenScope
+    session_id: Identifier | UnsetType = UNSET
+    server_version: str
+
+
+class LoggedOut(View, frozen=True, kw_only=True):
+    """The browser's session is over."""
+
+    success: Literal[True] = True
+
+
+class Health(View, frozen=True, kw_only=True):
+    """The server answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class DebugMetrics(View, frozen=True, kw_only=True):
+    """Counts since the server started."""
+
+    events_emitted: Count
+    events_by_type: dict[str, Count]
+    subscribers: Count
+    connections: Count
+    active_sessions: Count
+    uptime: Milliseconds

@@ -1,0 +1,142 @@
+"""Every expected failure, as a tree.
+
+TowpathError
+├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound
+├── Invalid: InvalidSessionId, InvalidCursor, InvalidPrompt, PromptTooLarge, UnknownMode, InvalidWorkingDir, OutsideRoots
+├── Conflict: TurnOver, SessionBusy, QueueFull
+├── CursorExpired
+├── SequenceConflict
+└── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining
+"""
+
+from domain.ids import SessionId, TurnId
+
+
+class TowpathError(Exception):
+    """Base of all expected failures; its text may be shown to a client."""
+
+
+class NotFound(TowpathError):
+    """What a request names does not exist."""
+
+
+class SessionNotFound(NotFound):
+    """No session has this id, or it was deleted."""
+
+    def __init__(self, session_id: SessionId) -> None:
+        super().__init__(f"There is no session {session_id}.")
+        self.session_id = session_id
+
+
+class TurnNotFound(NotFound):
+    """The session never had such a turn, or none runs."""
+
+    def __init__(self, session_id: SessionId, turn_id: TurnId | None) -> None:
+        super().__init__("No turn runs in this session." if turn_id is None else f"There is no turn {turn_id} here.")
+        self.session_id = session_id
+        self.turn_id = turn_id
+
+
+class BlobNotFound(NotFound):
+    """The session holds no such body."""
+
+
+class TokenNotFound(NotFound):
+    """No token has this id."""
+
+
+class Invalid(TowpathError):
+    """A request is understood and cannot be meant; ``member`` names what is wrong."""
+
+    def __init__(self, detail: str, *, member: str) -> None:
+        super().__init__(detail)
+        self.member = member
+
+
+class InvalidSessionId(Invalid):
+    """A session id does not match the pattern."""
+
+
+class InvalidCursor(Invalid):
+    """A cursor is not of the form ``<epoch>.<seq>`` or ``0``."""
+
+
+class InvalidPrompt(Invalid):
+    """A prompt is empty, or its context is not one of the allowed forms."""
+
+
+class PromptTooLarge(Invalid):
+    """A prompt is over the limit."""
+
+
+class UnknownMode(Invalid):
+    """No agent profile has this name."""
+
+
+class InvalidWorkingDir(Invalid):
+    """The working directory does not exist, or is not a directory."""
+
+
+class OutsideRoots(Invalid):
+    """The working directory is not under a workspace root."""
+
+
+class Conflict(TowpathError):
+    """The request does not fit the session's state."""
+
+    def __init__(self, detail: str, *, session_id: SessionId, turn_id: TurnId | None = None) -> None:
+        super().__init__(detail)
+        self.session_id = session_id
+        self.turn_id = turn_id
+
+
+class TurnOver(Conflict):
+    """The turn has ended already."""
+
+
+class SessionBusy(Conflict):
+    """A turn runs, and the prompt asked to be rejected then."""
+
+
+class QueueFull(Conflict):
+    """The session's queue is full."""
+
+
+class CursorExpired(TowpathError):
+    """An event that the caller has not seen is gone; reading goes on after ``earliest``."""
+
+    def __init__(self, earliest: int) -> None:
+        super().__init__(f"Events up to {earliest} are no longer kept.")
+        self.earliest = earliest
+
+
+class SequenceConflict(TowpathError):
+    """An append does not continue the log: another writer, or an earlier append of this one failed."""
+
+
+class Unavailable(TowpathError):
+    """The server can't do this now."""
+
+
+class AgentUnavailable(Unavailable):
+    """The session's agent program can't be started; the text says why and what to do."""
+
+
+class LogFull(Unavailable):
+    """The disk that holds the log is full."""
+
+
+class LogUnavailable(Unavailable):
+    """The log can't be read or written."""
+
+
+class SessionQuarantined(Unavailable):
+    """The session's log is damaged and is not served."""
+
+    def __init__(self, session_id: SessionId) -> None:
+        super().__init__(f"The log of session {session_id} is damaged; `towpath doctor` says what can be saved.")
+        self.session_id = session_id
+
+
+class Draining(Unavailable):
+    """The server is about to stop and takes nothing new."""

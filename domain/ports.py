@@ -1,0 +1,274 @@
+"""Every port that the rules need, each with its promise.
+
+A promise is kept by every adapter and tested once for all of them (tests/ports). The numbers that time is given in are
+milliseconds since the Unix epoch unless a name says otherwise.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol
+
+from msgspec import UNSET, Struct, UnsetType
+
+from contracts.events import Event, Origin, Status, StopReason, TurnUsage
+from contracts.views import Agent as AgentProfile
+from domain.ids import Epoch, SessionId, TurnId
+
+Wake = Callable[[], None]
+
+
+class Recorded(Struct, frozen=True, gc=False):
+    """One event as the log holds it: numbered in its session, placed in the whole log, encoded once.
+
+    ``data`` is the event's JSON, one line. ``position`` grows with every event of every session and has holes.
+    """
+
+    session_id: SessionId
+    seq: int
+    position: int
+    type: str
+    data: bytes
+
+
+class Batch(Struct, gc=False):
+    """What one read found, ascending. The reader is past ``upto``, whether or not the last event matched its filter.
+
+    Readers at the same cursor may be handed the same object, so that what one of them makes of it (``rendered``)
+    serves all.
+    """
+
+    events: Sequence[Recorded]
+    upto: int
+    rendered: bytes | None = None
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """A session as the listing holds it, written with each append."""
+
+    session_id: SessionId
+    mode: str
+    title: str
+    working_dir: str
+    status: Status
+    created_at: int
+    last_activity: int
+    archived: bool
+    at_rest: bool
+    project_id: str | UnsetType = UNSET
+    origin: Origin | UnsetType = UNSET
+    agent_mode: str | UnsetType = UNSET
+    pid: int | UnsetType = UNSET
+    process_started_at: int | UnsetType = UNSET
+
+
+class Head(Struct, frozen=True):
+    """How far a session's log goes. ``earliest`` is the seq before the first event that is kept.
+
+    ``listing`` is `None` for what listings don't show: the system's own log, and a deleted session's tombstone.
+    """
+
+    epoch: Epoch
+    seq: int
+    earliest: int
+    listing: Listing | None
+    deleted: bool = False
+
+
+class StoredSnapshot(Struct, frozen=True):
+    """A folded state as the log keeps it: ``data`` is what all events up to ``seq`` fold to."""
+
+    seq: int
+    data: bytes
+
+
+class Blob(Struct, frozen=True):
+    """A body too large for an event."""
+
+    blob_id: str
+    data: bytes
+
+
+class ListingFilter(Struct, frozen=True, kw_only=True):
+    """Which sessions a page shows; an absent member does not restrict."""
+
+    status: Status | UnsetType = UNSET
+    mode: str | UnsetType = UNSET
+    archived: bool | UnsetType = UNSET
+
+
+class EventLog(Protocol):
+    """The durable log of all sessions, and what is kept beside it in the same commits.
+
+    Any method that reaches the store may raise LogUnavailable. Every method that names a session, `append` of a first
+    event apart, raises SessionNotFound for one that never was or whose tombstone is forgotten, and SessionQuarantined
+    for one whose stored events fail their checksum.
+    """
+
+    @property
+    def epoch(self) -> Epoch:
+        """The name of this store's history, for cursors over all sessions."""
+
+    @property
+    def position(self) -> int:
+        """The position of the last durable event of all."""
+
+    def append(
+        self,
+        session_id: SessionId,
+        events: Sequence[Event],
+        *,
+        expected_seq: int,
+        listing: Listing | None,
+        snapshot: bytes | None = None,
+        blobs: Sequence[Blob] = (),
+    ) -> Awaitable[None]:
+        """Take stamped *events* at once; they are durable when the awaitable returns, all of them or none.
+
+        The call itself puts them in line and never waits; one session's appends are committed in the order of their
+        calls, and those that arrive while a commit runs go together into the next. Nothing is visible to any reader
+        before it is durable. *expected_seq* is the seq before the first of *events*; 0 makes the session, under a
+        new epoch. *snapshot* is the state that all events so far fold to; *listing* replaces the session's row
+        (`None` keeps it out of listings). An append that ends with `session-deleted` drops the session's other
+        events, snapshots and blobs in the same commit; the last event stays readable until `forget`.
+
+        The awaitable raises SequenceConflict when the log is not at *expected_seq*, so that after one append failed
+        all later ones of that session fail too, LogFull when the disk is full. It need not be awaited.
+        """
+
+    async def head(self, session_id: SessionId) -> Head:
+        """Return how far the session's log goes; never waits for more."""
+
+    async def read(
+        self, session_id: SessionId, *, after: int, limit: int, types: Collection[str] | None = None
+    ) -> Batch:
+        """Return up to *limit* durable events with ``seq > after``, in order and without a gap; never waits for more.
+
+        With *types* only those match, and the batch may be empty though there is more: `Batch.upto` says how far the
+        log was looked through. Raises CursorExpired if ``after`` lies before the earliest cursor.
+        """
+
+    async def read_all(
+        self, *, after: int, sessions: Collection[SessionId] | None, limit: int, types: Collection[str] | None = None
+    ) -> Batch:
+        """Return up to *limit* durable events of *sessions* with ``position > after``, in order of position.
+
+        `None` for *sessions* means the lifecycle events of all sessions (contracts.events.LIFECYCLE_TYPES).
+        `Batch.upto` is a position. Sessions that don't exist are passed over. Raises CursorExpired as `read` does,
+        with a position as its ``earliest``, if events of one of *sessions* after *after* were trimmed.
+        """
+
+    def watch(self, session_id: SessionId | None, wake: Wake) -> Callable[[], None]:
+        """Call *wake* after each commit that holds events of the session (`None`: lifecycle events of any session).
+
+        *wake* runs in the event loop, must not block and must not raise; while events come fast, calls are joined
+        over a few milliseconds. A watcher looks after it was called, and once after it began to watch. Costs nothing
+        while nothing happens. Returns the function that ends the watch.
+        """
+
+    def watchers(self, session_id: SessionId) -> int:
+        """Return how many watch this session."""
+
+    async def snapshot(self, session_id: SessionId) -> StoredSnapshot | None:
+        """Return the newest stored snapshot."""
+
+    async def blob(self, session_id: SessionId, blob_id: str) -> bytes:
+        """Return a body whole. Raises BlobNotFound."""
+
+    async def page(
+        self, criteria: ListingFilter, *, before: tuple[int, SessionId] | None, limit: int
+    ) -> Sequence[tuple[Listing, Head]]:
+        """Return up to *limit* listed sessions by ``(last_activity, session_id)``, descending, from below *before*."""
+
+    async def restless(self) -> Sequence[SessionId]:
+        """Return the sessions whose listing is not at rest, for the start after a crash."""
+
+    async def overgrown(self, *, max_bytes: int, oldest: int) -> Sequence[SessionId]:
+        """Return the sessions that hold more than *max_bytes* of events, or events from before *oldest*."""
+
+    async def trim(self, session_id: SessionId, *, max_bytes: int, oldest: int, snapshot: StoredSnapshot) -> int:
+        """Drop the oldest events until the session fits, in one commit with *snapshot*; return the new ``earliest``.
+
+        The newest event always stays, and nothing after the snapshot is dropped.
+        """
+
+    async def forget(self, *, before: int) -> None:
+        """Drop the tombstones of sessions that were deleted before that instant."""
+
+
+class TurnEnd(Struct, frozen=True, kw_only=True):
+    """How a turn ended, in the agent's words."""
+
+    stop_reason: StopReason
+    usage: TurnUsage | UnsetType = UNSET
+    cwd: str | UnsetType = UNSET
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """What an agent is asked: the prompt whole, and where a shell begins."""
+
+    turn_id: TurnId
+    command: str
+    cwd: str
+
+
+class Emit(Protocol):
+    """How an agent says what happened in its session, in turns and between them."""
+
+    async def __call__(self, *events: Event) -> None:
+        """Record unstamped *events* in their order.
+
+        They are in line when the call begins to wait; it waits only while too much is not yet durable, which is how
+        back-pressure reaches the agent's program. Raises LogFull or LogUnavailable when the log does not take them:
+        the agent then ends what it runs.
+        """
+
+
+class Agent(Protocol):
+    """One session's agent: a program, or a shell."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process that works on the turn, if one runs."""
+
+    async def run(self, turn: Turn) -> TurnEnd:
+        """Work on one turn until it is over, and emit all that happens meanwhile.
+
+        Does not raise for what the program does wrong: that is emitted as `session-error` and ends the turn with
+        ``error``. Raises AgentUnavailable when the program can't be started. Cancelling the calling task ends the
+        turn's processes, at the latest after a few seconds.
+        """
+
+    async def cancel(self) -> None:
+        """Stop the running turn, politely first; `run` then returns ``cancelled``. Returns when the turn is over."""
+
+    async def close(self) -> None:
+        """End the agent and everything it started, background jobs included; returns when nothing of it is left."""
+
+
+class AgentLauncher(Protocol):
+    """Knows the agent profiles and makes agents."""
+
+    def profiles(self) -> Sequence[AgentProfile]:
+        """Return all profiles, those that can't start here included, with the reason."""
+
+    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:
+        """Return the session's agent; nothing is started before its first turn. Raises UnknownMode."""
+
+
+class Workspace(Protocol):
+    """The directories under which sessions may work."""
+
+    async def resolve(self, path: str | None) -> str:
+        """Return the real path of a working directory; the first workspace root for `None`.
+
+        Relative paths begin at the first root. Raises InvalidWorkingDir for what does not exist, is not a directory
+        or can't be entered, OutsideRoots for what lies outside all roots once every link is followed.
+        """
+
+
+class Clock(Protocol):
+    """Wall time."""
+
+    def now(self) -> int:
+        """Return milliseconds since the Unix epoch, UTC."""
+
+
