@@ -1,0 +1,71 @@
+# Every developer command. Needs make and a python3 with venv, 3.11 or newer; brings the rest, from hashed locks.
+#
+#   bootstrap.lock         uv, which pip installs and which installs all else
+#   requirements.lock      what runs a checkout
+#   requirements-dev.lock  what tests, checks and builds it
+
+PYTHON ?= python3
+ARGS ?=
+T ?= tests
+B ?= $(wildcard benchmarks/bench_*.py)
+
+UV := .uv/bin/uv
+BIN := .venv/bin
+# A newcomer's first `make serve` fetches 32 MB instead of 133; whoever has the developer's environment uses that.
+SERVE := $(if $(wildcard .venv/.ready),.venv,.venv-serve)
+LOCK := $(UV) pip compile -q --no-config --universal --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links $(ARGS)
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup serve test check format openapi lock bench clean
+
+help: ## Say what there is (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
+	@echo "PYTHON=python3.12 before the first setup chooses another interpreter."
+
+setup: .venv/.ready ## Make the developer's environment in .venv, or bring it up to date
+
+serve: $(SERVE)/.ready ## Run the server (ARGS="--port 8080" passes options on)
+	$(SERVE)/bin/towpath serve $(ARGS)
+
+test: .venv/.ready ## Run all tests (T=tests/domain: a part of them; ARGS="-x" passes options on)
+	$(BIN)/python -m pytest $(T) $(ARGS)
+
+check: .venv/.ready ## Lint, compare the format, check types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/.ready ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix-only --exit-zero
+	$(BIN)/ruff format
+
+openapi: .venv/.ready ## Write the generated documents anew
+	$(BIN)/towpath openapi
+
+lock: .uv/.ready ## Bring the locks in line with pyproject.toml (ARGS=--upgrade: newest versions)
+	$(LOCK) --group bootstrap -o bootstrap.lock
+	$(LOCK) pyproject.toml --group build -o requirements.lock
+	$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+bench: .venv/.ready ## Run the benchmarks (B=benchmarks/bench_x.py: one of them)
+	@set -e; for file in $(B); do echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+
+clean: ## Remove the environments and everything that was built or cached
+	rm -rf .uv .venv .venv-serve dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find api benchmarks contracts domain infrastructure tests -name __pycache__ -prune -exec rm -rf {} +
+
+.uv/.ready: bootstrap.lock
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Towpath needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r bootstrap.lock
+	@touch $@
+
+.venv/.ready: requirements-dev.lock
+.venv-serve/.ready: requirements.lock
+.venv/.ready .venv-serve/.ready: .uv/.ready pyproject.toml
+	.uv/bin/python -m venv --without-pip $(@D)
+	$(UV) pip sync -q --python $(@D)/bin/python --require-hashes $(filter %.lock,$^)
+	$(UV) pip install -q --python $(@D)/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
