@@ -16,9 +16,8 @@ PACKAGES = {"api", "contracts", "domain", "infrastructure"}
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Names of the files in a wheel built from this tree."""
     out = tmp_path_factory.mktemp("dist")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", out], cwd=ROOT, check=True
-    )
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(build, cwd=ROOT, check=True)
     with ZipFile(next(out.glob("*.whl"))) as archive:
         return archive.namelist()
 
