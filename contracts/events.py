@@ -22,7 +22,12 @@ Cursor = Annotated[
 ]
 Count = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Milliseconds = Annotated[
-    int, Meta(ge=0, le=MAX_SAFE_INTEGER, description="Milliseconds; an instant counts them from the Unix epoch, UTC.")
+    int,
+    Meta(
+        ge=0,
+        le=MAX_SAFE_INTEGER,
+        description="Milliseconds; an instant counts them from the Unix epoch, UTC.",
+    ),
 ]
 Pid = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 ExitCode = Annotated[int, Meta(ge=0, le=255, description="128 + n after signal n.")]
@@ -60,11 +65,11 @@ class Origin(Part, frozen=True, kw_only=True):
     kind: Literal["duplicate", "fork"]
 
 
-class ContextItem(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something given to the agent beside a prompt: a file by path, a named text, or an uploaded body."""
+class ContextItem(Part, frozen=True, kw_only=True):
+    """What was given to the agent beside a prompt: a file by path, a named text, or an uploaded body."""
 
-    path: Annotated[str, Meta(min_length=1, max_length=4096)] | UnsetType = UNSET
-    name: Annotated[str, Meta(min_length=1, max_length=255)] | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
     text: Text | UnsetType = UNSET
     blob_id: Identifier | UnsetType = UNSET
 
@@ -289,9 +294,9 @@ class ToolCall(EventBase, frozen=True, kw_only=True, tag="tool-call"):
     status: ToolCallStatus | UnsetType = UNSET
     locations: list[Location] | UnsetType = UNSET
     content: list[ToolContent] | UnsetType = UNSET
-    input: Annotated[
-        Any, Meta(description="What the tool was given, any JSON; a LargeBody where it is too large.")
-    ] = UNSET
+    input: Annotated[Any, Meta(description="What the tool was given, any JSON; a LargeBody where it is too large.")] = (
+        UNSET
+    )
 
 
 class PlanUpdated(EventBase, frozen=True, kw_only=True, tag="plan-updated"):
@@ -541,7 +546,7 @@ class Heartbeat(FrameBase, frozen=True, kw_only=True, tag="heartbeat"):
 
 
 class StreamReset(FrameBase, frozen=True, kw_only=True, tag="stream-reset"):
-    """The client's cursor can't be continued: take the state from the snapshot; the stream goes on from ``earliest``."""
+    """The client's cursor can't be continued: take the snapshot; the stream goes on from ``earliest``."""
 
     reason: Literal["trimmed", "epoch", "future", "gone"]
     session_id: Identifier | UnsetType = UNSET

@@ -56,8 +56,9 @@ class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
     detail: str
     instance: Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})] | UnsetType = UNSET
     code: Code
-    member: Annotated[
-        str, Meta(description="The offending member of the body (`$.command`), parameter or header.")
-    ] | UnsetType = UNSET
+    member: (
+        Annotated[str, Meta(description="The offending member of the body (`$.command`), parameter or header.")]
+        | UnsetType
+    ) = UNSET
     session_id: Identifier | UnsetType = UNSET
     turn_id: Identifier | UnsetType = UNSET

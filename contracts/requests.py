@@ -1,22 +1,31 @@
-"""What a client may ask for: request bodies. Unknown members are an error."""
+"""What a client may ask for: request bodies. Unknown members are an error.
 
-from typing import Annotated
+Where members depend on each other, ``forms`` names the allowed combinations for the published schema (member to what
+its schema is narrowed by; members in no form belong to all), and ``__post_init__`` refuses the others.
+"""
+
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contracts.events import ContextItem, Delivery, Identifier, TokenScope
+from contracts.events import Delivery, Identifier, TokenScope
 
 # No control characters: these strings end up in listings, logs and titles of windows.
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$(?!\n)"
+TEXT_PATTERN = r"^[^\x00]*$(?!\n)"
+PROMPT_PATTERN = r"^[ \t\r\n]*[^\x00 \t\r\n][^\x00]*$(?!\n)"
 PROMPT_BYTES = 256 * 1024
 
 Title = Annotated[str, Meta(max_length=200, pattern=LINE_PATTERN)]
 Mode = Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE_PATTERN, examples=["shell"])]
 Path = Annotated[str, Meta(min_length=1, max_length=4096, pattern=LINE_PATTERN)]
+Secret = Annotated[str, Meta(min_length=1, max_length=256, pattern=LINE_PATTERN)]
 
 
 class Request(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Base of request bodies."""
+
+    forms: ClassVar[tuple[dict[str, dict[str, Any]], ...]] = ()
 
 
 class CreateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,13 +44,36 @@ class UpdateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     agent_mode: Mode | None | UnsetType = UNSET
 
 
+class PromptContext(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something to give to the agent beside a prompt: a file by path, a named text, or an uploaded body."""
+
+    forms = ({"path": {}}, {"name": {}, "text": {}}, {"blobId": {}})
+
+    path: Path | UnsetType = UNSET
+    name: Annotated[str, Meta(min_length=1, max_length=255, pattern=LINE_PATTERN)] | UnsetType = UNSET
+    text: Annotated[str, Meta(max_length=PROMPT_BYTES, pattern=TEXT_PATTERN)] | UnsetType = UNSET
+    blob_id: Identifier | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which the decoder reports as invalid, for a combination that is none of the forms."""
+        given = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
+        if given not in ({"path"}, {"name", "text"}, {"blob_id"}):
+            raise ValueError("Give either `path`, or `name` and `text`, or `blobId`")
+
+
 class SubmitPrompt(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A prompt for the session's agent. ``delivery`` says what happens while another turn runs."""
 
     command: Annotated[
-        str, Meta(min_length=1, max_length=PROMPT_BYTES, description="At most 256 KiB of UTF-8; not only blanks.")
+        str,
+        Meta(
+            max_length=PROMPT_BYTES,
+            pattern=PROMPT_PATTERN,
+            description="At most 256 KiB of UTF-8; not only blanks.",
+            examples=["echo hello"],
+        ),
     ]
-    context: Annotated[list[ContextItem], Meta(max_length=64)] | UnsetType = UNSET
+    context: Annotated[list[PromptContext], Meta(max_length=64)] | UnsetType = UNSET
     delivery: Delivery = "queue"
 
 
@@ -54,15 +86,27 @@ class CancelTurn(Request, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Login(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The single-use code from a login URL, or a token."""
 
-    code: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
-    token: Annotated[str, Meta(min_length=1, max_length=256)] | UnsetType = UNSET
+    forms = ({"code": {}}, {"token": {}})
+
+    code: Secret | UnsetType = UNSET
+    token: Secret | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which the decoder reports as invalid, unless exactly one is given."""
+        if (self.code is UNSET) == (self.token is UNSET):
+            raise ValueError("Give either `code` or `token`")
 
 
 class CreateToken(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A further token: full, read-only, or for one session alone."""
 
+    forms = ({"scope": {"enum": ["full", "read"]}}, {"scope": {"const": "session"}, "sessionId": {}})
+
     name: Annotated[str, Meta(min_length=1, max_length=80, pattern=LINE_PATTERN)]
     scope: TokenScope
-    session_id: Annotated[Identifier, Meta(description="Wanted with the scope `session`, and only then.")] | UnsetType = (
-        UNSET
-    )
+    session_id: Identifier | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which the decoder reports as invalid, unless a session goes with the scope `session`."""
+        if (self.scope == "session") == (self.session_id is UNSET):
+            raise ValueError("Give `sessionId` with the scope `session`, and only then")
