@@ -1,11 +1,14 @@
 """The only encoders and decoders of JSON."""
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from contracts.events import Event
+
+T = TypeVar("T")
 
 JSON_DEPTH = 64
 
@@ -51,3 +54,8 @@ def _check_depth(value: Any) -> None:
         if not level:
             return
     raise MalformedBody(f"The body nests deeper than {JSON_DEPTH} levels.")
+
+
+def decoder(type_: type[T]) -> Callable[[bytes], T]:
+    """Return a decoder of one type; make it once, at a module's top level. It raises msgspec.DecodeError."""
+    return msgspec.json.Decoder(type_).decode

@@ -1,8 +1,9 @@
 """Who a request comes from, and what that one may do."""
 
+from msgspec import Struct
+
 from contracts.events import TokenScope
 from domain.ids import SessionId
-from msgspec import Struct
 
 
 class Principal(Struct, frozen=True, kw_only=True):

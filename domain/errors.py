@@ -2,7 +2,8 @@
 
 TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound
-├── Invalid: InvalidSessionId, InvalidCursor, InvalidPrompt, PromptTooLarge, UnknownMode, InvalidWorkingDir, OutsideRoots
+├── Invalid: InvalidSessionId, InvalidCursor, InvalidPrompt, PromptTooLarge, UnknownMode, InvalidWorkingDir,
+│            OutsideRoots
 ├── Conflict: TurnOver, SessionBusy, QueueFull
 ├── CursorExpired
 ├── SequenceConflict

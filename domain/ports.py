@@ -226,22 +226,28 @@ class Agent(Protocol):
     """One session's agent: a program, or a shell."""
 
     @property
-    def pid(self) -> int | None:
-        """The process that works on the turn, if one runs."""
+    def alive(self) -> bool:
+        """Whether anything that it started still lives: then it must be closed, not forgotten."""
 
     async def run(self, turn: Turn) -> TurnEnd:
         """Work on one turn until it is over, and emit all that happens meanwhile.
 
-        Does not raise for what the program does wrong: that is emitted as `session-error` and ends the turn with
-        ``error``. Raises AgentUnavailable when the program can't be started. Cancelling the calling task ends the
+        Emits `session-status` ``running`` with the pid as soon as a process works on it. Does not raise for what the
+        program does wrong: that is emitted as `session-error` and ends the turn with ``error``. Raises AgentUnavailable when the program can't be started. Cancelling the calling task ends the
         turn's processes, at the latest after a few seconds.
         """
 
     async def cancel(self) -> None:
-        """Stop the running turn, politely first; `run` then returns ``cancelled``. Returns when the turn is over."""
+        """Stop the turn that `run` was called for, politely first; `run` then returns ``cancelled``.
+
+        Returns when the turn is over; does nothing when none runs.
+        """
 
     async def close(self) -> None:
-        """End the agent and everything it started, background jobs included; returns when nothing of it is left."""
+        """End the agent and everything it started, background jobs included; returns when nothing of it is left.
+
+        A turn that runs ends as ``cancelled``.
+        """
 
 
 class AgentLauncher(Protocol):
@@ -270,5 +276,3 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Return milliseconds since the Unix epoch, UTC."""
-
-

@@ -1,0 +1,452 @@
+"""The use cases that change a session: open, submit, cancel, resume, update, delete, and the drain of all."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from contracts import views
+from contracts.codec import encode
+from contracts.events import (
+    EVENT_BYTES,
+    CommandSent,
+    ContextItem,
+    Event,
+    LargeBody,
+    SessionCreated,
+    SessionDeleted,
+    SessionError,
+    SessionStatus,
+    SessionUpdated,
+    Text,
+    TurnCompleted,
+    TurnStarted,
+)
+from contracts.requests import CreateSession, PromptContext, SubmitPrompt, UpdateSession
+from domain.errors import (
+    AgentUnavailable,
+    Draining,
+    InvalidPrompt,
+    PromptTooLarge,
+    QueueFull,
+    SessionBusy,
+    SessionNotFound,
+    TowpathError,
+    TurnNotFound,
+    TurnOver,
+    Unavailable,
+    UnknownMode,
+)
+from domain.ids import SessionId, TurnId, make_id
+from domain.owner import EVENT_OVERHEAD_BYTES, Owner
+from domain.ports import AgentLauncher, Blob, Clock, EventLog, StoredSnapshot, Turn, TurnEnd, Workspace
+from domain.reading import fold, session_view
+from domain.state import SessionState, interruption
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+INLINE_TEXT_BYTES = 16 * 1024
+PREVIEW_CHARACTERS = 200
+TITLE_CHARACTERS = 80
+# An owner at rest weighs 2 KiB and is folded anew in about a millisecond.
+OWNERS_KEPT = 1024
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a client may ask of one session, and how much of each session is kept."""
+
+    prompt_bytes: int
+    queue: int
+    retention_bytes: int
+    retention_ms: int
+
+
+class Sessions:
+    """All live sessions. Each has one owner; nothing is shared between two of them."""
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        launcher: AgentLauncher,
+        workspace: Workspace,
+        clock: Clock,
+        tasks: TaskGroup,
+        limits: Limits,
+    ) -> None:
+        self._log = log
+        self._launcher = launcher
+        self._workspace = workspace
+        self._clock = clock
+        self._tasks = tasks
+        self._limits = limits
+        self._owners: OrderedDict[SessionId, Owner] = OrderedDict()
+        self._loading: dict[SessionId, anyio.Event] = {}
+        self._draining = False
+
+    async def open(self, request: CreateSession) -> views.Session:
+        """Make a session. Raises UnknownMode, AgentUnavailable, InvalidWorkingDir, OutsideRoots, LogFull."""
+        self._refuse_while_draining()
+        self._check_mode(request.mode)
+        path = None if request.working_dir is UNSET else request.working_dir
+        working_dir = await self._workspace.resolve(path)
+        title = "" if request.title is UNSET else request.title
+        created = SessionCreated(mode=request.mode, working_dir=working_dir, title=title)
+        session_id = SessionId(make_id())
+        owner, durable = Owner.create(
+            session_id, created, SessionStatus(status="idle"), log=self._log, clock=self._clock
+        )
+        await durable
+        self._keep(owner)
+        return await self._view(session_id)
+
+    async def submit(self, session_id: SessionId, request: SubmitPrompt) -> views.PromptAccepted:
+        """Take a prompt: it is in the log when this returns.
+
+        Raises SessionNotFound, InvalidPrompt, PromptTooLarge, SessionBusy, QueueFull, AgentUnavailable, LogFull.
+        """
+        self._check_prompt(request)
+        owner = await self._working(session_id)
+        state = owner.state
+        self._check_room(state, request)
+        turn_id = TurnId(make_id())
+        blobs: list[Blob] = []
+        sent = CommandSent(
+            turn_id=turn_id,
+            command=_outline(request.command, blobs),
+            context=_given(request.context, blobs),
+            delivery=request.delivery,
+        )
+        _check_size(sent)
+        durable = owner.record(*_title_from(state, request.command), sent, *self._next_turn(state, sent), blobs=blobs)
+        if state.turn is None:
+            self._drive(owner, durable)
+        elif request.delivery == "steer":
+            self._stop_turn(owner, TurnId(state.turn.turn_id))
+        started = owner.state.turn is not None and owner.state.turn.turn_id == turn_id
+        await durable
+        return views.PromptAccepted(
+            session_id=session_id,
+            turn_id=turn_id,
+            state="started" if started else "queued",
+            message="The prompt was taken." if started else "The prompt waits in the queue.",
+            timestamp=self._clock.now(),
+        )
+
+    async def cancel(self, session_id: SessionId, turn_id: TurnId | None) -> views.TurnCancelled:
+        """Stop a turn, or take it out of the queue. Raises SessionNotFound, TurnNotFound, TurnOver."""
+        owner = await self._owner(session_id)
+        running = owner.state.turn
+        if running is not None and turn_id in (None, running.turn_id):
+            self._stop_turn(owner, TurnId(running.turn_id))
+            return _cancelled(session_id, running.turn_id, "The turn is being stopped.")
+        if turn_id is not None and any(prompt.turn_id == turn_id for prompt in owner.state.queue):
+            await owner.record(TurnCompleted(turn_id=turn_id, stop_reason="cancelled"))
+            return _cancelled(session_id, turn_id, "The prompt was taken out of the queue.")
+        if turn_id is not None and await self._was_turn(session_id, turn_id):
+            raise TurnOver(f"Turn {turn_id} is over.", session_id=session_id, turn_id=turn_id)
+        raise TurnNotFound(session_id, turn_id)
+
+    async def resume(self, session_id: SessionId) -> views.SessionResumed:
+        """Go on after a restart: release the queue. Raises SessionNotFound, LogFull."""
+        owner = await self._working(session_id)
+        state = owner.state
+        released = len(state.queue) if state.turn is None else 0
+        if state.turn is None and state.status == "interrupted":
+            first = self._first_turn(state)
+            durable = owner.record(*(first or (SessionStatus(status="idle"),)))
+            if first:
+                self._drive(owner, durable)
+            await durable
+        message = "The queue is released." if released else "Nothing was held."
+        return views.SessionResumed(session_id=session_id, released=released, message=message)
+
+    async def update(self, session_id: SessionId, request: UpdateSession) -> views.Session:
+        """Change title, archived or agentMode. Raises SessionNotFound, LogFull."""
+        owner = await self._owner(session_id)
+        change = SessionUpdated(
+            title=_unless(request.title, owner.state.title),
+            archived=_unless(request.archived, owner.state.archived),
+            agent_mode=_unless(request.agent_mode, owner.state.agent_mode or None),
+        )
+        if change != SessionUpdated():
+            await owner.record(change)
+        return await self._view(session_id)
+
+    async def delete(self, session_id: SessionId) -> views.SessionRemoved:
+        """End a session's processes and delete it. Raises SessionNotFound, LogFull."""
+        owner = await self._owner(session_id)
+        await self._close(owner)
+        try:
+            await owner.record(SessionDeleted())
+        except Unavailable:
+            await self._abandon(owner)
+            raise
+        self._owners.pop(session_id, None)
+        return views.SessionRemoved(message="The session was deleted.", session_id=session_id)
+
+    async def recover(self) -> None:
+        """Put right what a crash left: no session says that it runs when nothing does. Call before anything else."""
+        for session_id in await self._log.restless():
+            try:
+                await self._owner(session_id)
+            except TowpathError:
+                logger.exception("session %s could not be put right", session_id)
+
+    async def trim(self) -> None:
+        """Drop what the retention no longer keeps, and the tombstones that have had their time."""
+        oldest = self._clock.now() - self._limits.retention_ms
+        for session_id in await self._log.overgrown(max_bytes=self._limits.retention_bytes, oldest=oldest):
+            try:
+                await self._trim(session_id, oldest)
+            except TowpathError:
+                logger.exception("session %s could not be trimmed", session_id)
+        await self._log.forget(before=oldest)
+
+    async def _trim(self, session_id: SessionId, oldest: int) -> None:
+        state = await fold(self._log, session_id)
+        snapshot = StoredSnapshot(state.seq, encode(state))
+        await self._log.trim(session_id, max_bytes=self._limits.retention_bytes, oldest=oldest, snapshot=snapshot)
+
+    async def drain(self) -> None:
+        """Take nothing new, end all agents, and record what that interrupted."""
+        self._draining = True
+        async with anyio.create_task_group() as tasks:
+            for owner in list(self._owners.values()):
+                tasks.start_soon(self._close, owner)
+
+    @property
+    def active(self) -> int:
+        """How many sessions work on a turn."""
+        return sum(owner.driving is not None for owner in self._owners.values())
+
+    # Owners
+
+    async def _owner(self, session_id: SessionId) -> Owner:
+        while (owner := self._owners.get(session_id)) is None:
+            if (loading := self._loading.get(session_id)) is not None:
+                await loading.wait()
+                continue
+            self._loading[session_id] = anyio.Event()
+            try:
+                owner = Owner(await fold(self._log, session_id), log=self._log, clock=self._clock)
+                truth = interruption(owner.state, "The server stopped while the session was at work.")
+                if truth:
+                    await owner.record(*truth)
+                self._keep(owner)
+            finally:
+                self._loading.pop(session_id).set()
+        self._owners.move_to_end(session_id)
+        return owner
+
+    async def _working(self, session_id: SessionId) -> Owner:
+        """Return the owner for something that begins work: refused while the server or the session ends."""
+        self._refuse_while_draining()
+        owner = await self._owner(session_id)
+        if owner.closing:
+            raise SessionNotFound(session_id)
+        return owner
+
+    def _keep(self, owner: Owner) -> None:
+        self._owners[owner.state.session_id] = owner
+        surplus = len(self._owners) - OWNERS_KEPT
+        for session_id, kept in list(self._owners.items())[: max(0, surplus)]:
+            if kept.state.at_rest and kept.driving is None and (kept.agent is None or not kept.agent.alive):
+                del self._owners[session_id]
+
+    async def _close(self, owner: Owner) -> None:
+        owner.closing = True
+        if owner.agent is not None:
+            await owner.agent.close()
+        if owner.driving is not None:
+            await owner.driving.wait()
+
+    # Turns
+
+    def _next_turn(self, state: SessionState, sent: CommandSent) -> Sequence[Event]:
+        if state.turn is not None:
+            return ()
+        first = sent.turn_id if sent.delivery == "steer" or not state.queue else state.queue[0].turn_id
+        return (TurnStarted(turn_id=first), SessionStatus(status="starting"))
+
+    def _first_turn(self, state: SessionState) -> Sequence[Event]:
+        if not state.queue:
+            return ()
+        return (TurnStarted(turn_id=state.queue[0].turn_id), SessionStatus(status="starting"))
+
+    def _drive(self, owner: Owner, durable: Awaitable[None]) -> None:
+        owner.driving = anyio.Event()
+        self._tasks.start_soon(self._work, owner, durable, owner.driving)
+
+    async def _work(self, owner: Owner, durable: Awaitable[None], done: anyio.Event) -> None:
+        """Work off the queue. Never raises: a crash becomes events, or the session is folded anew from the log."""
+        try:
+            await durable
+            while (running := owner.state.turn) is not None:
+                end = await self._run(owner, running.turn_id, running.command)
+                completed = TurnCompleted(
+                    turn_id=running.turn_id, stop_reason=end.stop_reason, usage=end.usage, cwd=end.cwd
+                )
+                await owner.record(completed, *self._after_turn(owner))
+        except Exception:
+            logger.exception("session %s stopped; it is folded anew when it is used next", owner.state.session_id)
+            await self._abandon(owner)
+        finally:
+            owner.driving = None
+            done.set()
+
+    def _after_turn(self, owner: Owner) -> Sequence[Event]:
+        if self._draining:
+            return (SessionStatus(status="interrupted", reason="The server stopped."),)
+        if owner.closing:
+            return (SessionStatus(status="idle"),)
+        return self._first_turn(owner.state) or (SessionStatus(status="idle"),)
+
+    async def _run(self, owner: Owner, turn_id: str, command: Text) -> TurnEnd:
+        state = owner.state
+        try:
+            if owner.agent is None:
+                owner.agent = self._launcher.launch(
+                    state.session_id, mode=state.mode, working_dir=state.working_dir, emit=owner.emit
+                )
+            if isinstance(command, LargeBody):
+                command = (await self._log.blob(state.session_id, command.blob_id)).decode()
+            if owner.cancelled == turn_id or owner.closing:
+                return self._ended(TurnEnd(stop_reason="cancelled"))
+            return self._ended(await owner.agent.run(Turn(turn_id=TurnId(turn_id), command=command, cwd=state.cwd)))
+        except (AgentUnavailable, UnknownMode) as error:
+            await owner.emit(SessionError(error=str(error), code="agent-unavailable", recoverable=True))
+        except TowpathError:
+            raise
+        except Exception:
+            logger.exception("the agent of session %s failed", state.session_id)
+            await owner.emit(SessionError(error="The agent failed.", code="agent-failed", recoverable=True))
+        return TurnEnd(stop_reason="error")
+
+    def _ended(self, end: TurnEnd) -> TurnEnd:
+        if self._draining and end.stop_reason == "cancelled":
+            return replace(end, stop_reason="interrupted")
+        return end
+
+    async def _abandon(self, owner: Owner) -> None:
+        """End what the owner runs and forget it, so that the next use folds the truth from the log."""
+        session_id = owner.state.session_id
+        loading = self._loading[session_id] = anyio.Event()
+        self._owners.pop(session_id, None)
+        try:
+            if owner.agent is not None:
+                await owner.agent.close()
+        finally:
+            del self._loading[session_id]
+            loading.set()
+
+    def _stop_turn(self, owner: Owner, turn_id: TurnId) -> None:
+        owner.cancelled = turn_id
+        if owner.agent is not None:
+            self._tasks.start_soon(owner.agent.cancel)
+
+    async def _was_turn(self, session_id: SessionId, turn_id: TurnId) -> bool:
+        """Look through the log for a turn; only a mistaken cancel pays for it."""
+        head = await self._log.head(session_id)
+        after = head.earliest
+        needle = turn_id.encode()
+        while after < head.seq:
+            batch = await self._log.read(session_id, after=after, limit=512, types=("turn-completed",))
+            if any(needle in recorded.data for recorded in batch.events):
+                return True
+            after = batch.upto
+        return False
+
+    # Checks
+
+    def _refuse_while_draining(self) -> None:
+        if self._draining:
+            raise Draining("The server is about to stop; try again when it is back.")
+
+    def _check_mode(self, mode: str) -> None:
+        profiles = {profile.mode: profile for profile in self._launcher.profiles()}
+        profile = profiles.get(mode)
+        if profile is None:
+            known = ", ".join(sorted(profiles))
+            raise UnknownMode(f"There is no mode {mode!r}; GET /api/agents lists them: {known}.", member="$.mode")
+        if not profile.available:
+            raise AgentUnavailable(f"The mode {mode!r} can't be used here: {profile.reason}")
+
+    def _check_prompt(self, request: SubmitPrompt) -> None:
+        if not request.command.strip():
+            raise InvalidPrompt("The prompt is empty.", member="$.command")
+        size = len(request.command.encode())
+        if size > self._limits.prompt_bytes:
+            raise PromptTooLarge(
+                f"The prompt has {size} bytes of UTF-8; the limit is {self._limits.prompt_bytes}.", member="$.command"
+            )
+
+    def _check_room(self, state: SessionState, request: SubmitPrompt) -> None:
+        if state.turn is None:
+            return
+        if request.delivery == "reject":
+            raise SessionBusy(
+                "A turn runs, and the prompt asked to be rejected then.",
+                session_id=state.session_id,
+                turn_id=TurnId(state.turn.turn_id),
+            )
+        if len(state.queue) >= self._limits.queue:
+            raise QueueFull(
+                f"{len(state.queue)} prompts wait already; cancel one, or wait.", session_id=state.session_id
+            )
+
+    async def _view(self, session_id: SessionId) -> views.Session:
+        head = await self._log.head(session_id)
+        assert head.listing is not None
+        return session_view(head.listing, head)
+
+
+def _cancelled(session_id: SessionId, turn_id: str, message: str) -> views.TurnCancelled:
+    return views.TurnCancelled(session_id=session_id, turn_id=turn_id, message=message)
+
+
+def _unless(value: T, present: object) -> T | UnsetType:
+    return UNSET if value == present else value
+
+
+# A session without a title takes it from its first prompt.
+def _title_from(state: SessionState, command: str) -> Sequence[Event]:
+    if state.title:
+        return ()
+    line = "".join(c if c.isprintable() else " " for c in command.strip().splitlines()[0])
+    short = line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"
+    return (SessionUpdated(title=short),)
+
+
+def _outline(text: str, blobs: list[Blob]) -> Text:
+    if len(encode(text)) <= INLINE_TEXT_BYTES:
+        return text
+    blob = Blob(make_id(), text.encode())
+    blobs.append(blob)
+    return LargeBody(blob_id=blob.blob_id, bytes=len(blob.data), preview=text[:PREVIEW_CHARACTERS])
+
+
+def _check_size(sent: CommandSent) -> None:
+    if len(encode(sent)) > EVENT_BYTES - EVENT_OVERHEAD_BYTES:
+        raise InvalidPrompt("The prompt's context is too long for one event (64 KiB).", member="$.context")
+
+
+def _given(context: list[PromptContext] | UnsetType, blobs: list[Blob]) -> list[ContextItem] | UnsetType:
+    if isinstance(context, UnsetType):
+        return UNSET
+    return [
+        ContextItem(
+            path=item.path,
+            name=item.name,
+            text=UNSET if isinstance(item.text, UnsetType) else _outline(item.text, blobs),
+            blob_id=item.blob_id,
+        )
+        for item in context
+    ]

@@ -1,0 +1,224 @@
+"""A session's state as a fold over its events. `apply` is the only place where state changes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from contracts.codec import decoder
+from contracts.events import (
+    AgentMessage,
+    AgentThought,
+    ApprovalConfirmed,
+    ApprovalExpired,
+    ApprovalRequest,
+    CommandSent,
+    Event,
+    OperationsDetected,
+    OperationsError,
+    OperationsExecuted,
+    OperationsReverted,
+    Origin,
+    PlanEntry,
+    PlanUpdated,
+    ProjectCreated,
+    ProjectDeleted,
+    ProjectUpdated,
+    RuleCreated,
+    RuleDeleted,
+    RunStarted,
+    SessionCreated,
+    SessionDeleted,
+    SessionError,
+    SessionOutput,
+    SessionStatus,
+    SessionUpdated,
+    Status,
+    TerminalClosed,
+    TerminalCreated,
+    TokenCreated,
+    TokenRevoked,
+    ToolCall,
+    TurnCompleted,
+    TurnStarted,
+    UsageUpdated,
+)
+from contracts.views import QueuedPrompt, RunningTurn
+from domain.ids import SessionId
+from domain.ports import Listing
+
+
+class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all events of a session up to ``seq`` mean together. Stored as the session's snapshot."""
+
+    session_id: SessionId
+    seq: int
+    mode: str
+    title: str
+    working_dir: str
+    cwd: str
+    created_at: int
+    last_activity: int
+    status: Status = "idle"
+    archived: bool = False
+    deleted: bool = False
+    project_id: str | UnsetType = UNSET
+    origin: Origin | UnsetType = UNSET
+    agent_mode: str | UnsetType = UNSET
+    pid: int | UnsetType = UNSET
+    process_started_at: int | UnsetType = UNSET
+    turn: RunningTurn | None = None
+    queue: tuple[QueuedPrompt, ...] = ()
+    pending_approvals: tuple[ApprovalRequest, ...] = ()
+    plan: tuple[PlanEntry, ...] = ()
+    open_tool_calls: tuple[ToolCall, ...] = ()
+    usage: UsageUpdated | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the queue waits for a human: nothing runs by surprise after a restart."""
+        return self.status == "interrupted" and bool(self.queue)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether a start after a crash finds nothing to put right here."""
+        return self.turn is None and self.status not in ("starting", "running")
+
+
+decode_state = decoder(SessionState)
+
+
+def begin(event: SessionCreated) -> SessionState:
+    """Return the state that a session's first event makes."""
+    return SessionState(
+        session_id=SessionId(event.session_id),
+        seq=event.seq,
+        mode=event.mode,
+        title=event.title,
+        working_dir=event.working_dir,
+        cwd=event.working_dir,
+        created_at=event.timestamp,
+        last_activity=event.timestamp,
+        project_id=event.project_id,
+        origin=event.origin,
+    )
+
+
+def apply(state: SessionState, event: Event) -> SessionState:
+    """Return the state after *event*."""
+    return replace(state, seq=event.seq, last_activity=event.timestamp, **_changes(state, event))
+
+
+# One arm an event, without a catch-all: the type checker names each place where a new event was forgotten.
+def _changes(state: SessionState, event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912
+    match event:
+        case SessionOutput() | AgentMessage() | AgentThought() | SessionError() | RunStarted():
+            return {}
+        case ToolCall():
+            return {"open_tool_calls": _upsert(state.open_tool_calls, event)}
+        case CommandSent():
+            return {"queue": _enqueue(state.queue, event)}
+        case TurnStarted(turn_id=turn_id):
+            prompt = next(prompt for prompt in state.queue if prompt.turn_id == turn_id)
+            return {
+                "turn": RunningTurn(turn_id=turn_id, command=prompt.command, started_at=event.timestamp),
+                "queue": _without(state.queue, turn_id),
+            }
+        case TurnCompleted(turn_id=turn_id):
+            if state.turn is None or state.turn.turn_id != turn_id:
+                return {"queue": _without(state.queue, turn_id)}
+            cwd = state.cwd if event.cwd is UNSET else event.cwd
+            return {"turn": None, "cwd": cwd, "open_tool_calls": ()}
+        case SessionStatus():
+            started = UNSET if event.pid is UNSET else event.timestamp - event.uptime
+            return {"status": event.status, "pid": event.pid, "process_started_at": started}
+        case SessionUpdated():
+            return _updates(event)
+        case PlanUpdated(entries=entries):
+            return {"plan": tuple(entries)}
+        case UsageUpdated():
+            return {"usage": event}
+        case ApprovalRequest():
+            return {"pending_approvals": (*state.pending_approvals, event)}
+        case ApprovalConfirmed(approval_id=answered) | ApprovalExpired(approval_id=answered):
+            return {"pending_approvals": tuple(a for a in state.pending_approvals if a.approval_id != answered)}
+        case SessionDeleted():
+            return {"deleted": True}
+        case SessionCreated():
+            raise ValueError("a session is created once")
+        case OperationsDetected() | OperationsExecuted() | OperationsReverted() | OperationsError():
+            return {}
+        case TerminalCreated() | TerminalClosed():
+            return {}
+        case ProjectCreated() | ProjectUpdated() | ProjectDeleted() | RuleCreated() | RuleDeleted():
+            return {}
+        case TokenCreated() | TokenRevoked():
+            return {}
+
+
+def _enqueue(queue: tuple[QueuedPrompt, ...], event: CommandSent) -> tuple[QueuedPrompt, ...]:
+    prompt = QueuedPrompt(
+        turn_id=event.turn_id, command=event.command, delivery=event.delivery, sent_at=event.timestamp
+    )
+    return (prompt, *queue) if event.delivery == "steer" else (*queue, prompt)
+
+
+def _without(queue: tuple[QueuedPrompt, ...], turn_id: str) -> tuple[QueuedPrompt, ...]:
+    return tuple(prompt for prompt in queue if prompt.turn_id != turn_id)
+
+
+def _updates(event: SessionUpdated) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for name in ("title", "project_id", "working_dir", "archived", "agent_mode"):
+        value = getattr(event, name)
+        if value is not UNSET:
+            changes[name] = UNSET if value is None else value
+    if "working_dir" in changes:
+        changes["cwd"] = changes["working_dir"]
+    return changes
+
+
+def _upsert(calls: tuple[ToolCall, ...], event: ToolCall) -> tuple[ToolCall, ...]:
+    known = next((call for call in calls if call.tool_call_id == event.tool_call_id), None)
+    others = tuple(call for call in calls if call is not known)
+    if event.status in ("completed", "failed"):
+        return others
+    if known is None:
+        return (*others, event)
+    changed = {name: value for name in event.__struct_fields__ if (value := getattr(event, name)) is not UNSET}
+    return (*others, replace(known, **changed))
+
+
+def interruption(state: SessionState, reason: str) -> Sequence[Event]:
+    """Return the events that tell the truth about a session whose processes are gone; none if it is at rest.
+
+    A turn that waits for a human stays: the question stands.
+    """
+    if state.at_rest or (state.status == "waiting" and state.pending_approvals):
+        return ()
+    events: list[Event] = []
+    if state.turn is not None:
+        events.append(TurnCompleted(turn_id=state.turn.turn_id, stop_reason="interrupted"))
+    events.append(SessionStatus(status="interrupted", reason=reason))
+    return events
+
+
+def listing(state: SessionState) -> Listing:
+    """Return the session's row in the listing."""
+    return Listing(
+        session_id=state.session_id,
+        mode=state.mode,
+        title=state.title,
+        working_dir=state.working_dir,
+        status=state.status,
+        created_at=state.created_at,
+        last_activity=state.last_activity,
+        archived=state.archived,
+        at_rest=state.at_rest,
+        project_id=state.project_id,
+        origin=state.origin,
+        agent_mode=state.agent_mode,
+        pid=state.pid,
+        process_started_at=state.process_started_at,
+    )
