@@ -214,6 +214,15 @@ class WhoAmI(View, frozen=True, kw_only=True):
     server_version: str
 
 
+class LoginCode(View, frozen=True, kw_only=True):
+    """A single-use code; opening ``url`` in a browser logs it in."""
+
+    success: Literal[True] = True
+    code: str
+    url: str
+    expires_at: Milliseconds
+
+
 class LoggedOut(View, frozen=True, kw_only=True):
     """The browser's session is over."""
 

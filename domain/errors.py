@@ -3,11 +3,13 @@
 TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidPrompt, PromptTooLarge, UnknownMode, InvalidWorkingDir,
-│            OutsideRoots
+│            OutsideRoots, InvalidBody
 ├── Conflict: TurnOver, SessionBusy, QueueFull
+├── Denied: WrongCredential, TooManyAttempts, InsufficientScope
 ├── CursorExpired
 ├── SequenceConflict
-└── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining
+├── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining
+└── StartRefused
 """
 
 from domain.ids import SessionId, TurnId
@@ -103,6 +105,35 @@ class QueueFull(Conflict):
     """The session's queue is full."""
 
 
+class InvalidBody(Invalid):
+    """The members of a body do not go together."""
+
+
+class Denied(TowpathError):
+    """Who asks may not have this."""
+
+
+class WrongCredential(Denied):
+    """No credential, or none that is good; the text is the same for all of them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send a valid token as `Authorization: Bearer`, or log in by what `towpath login` prints."
+        )
+
+
+class TooManyAttempts(Denied):
+    """The peer sent too many wrong credentials; a right one still passes."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many wrong credentials. Try again in {retry_after} seconds.")
+        self.retry_after = retry_after
+
+
+class InsufficientScope(Denied):
+    """The credential is good, and its scope does not reach this far."""
+
+
 class CursorExpired(TowpathError):
     """An event that the caller has not seen is gone; reading goes on after ``earliest``."""
 
@@ -141,3 +172,7 @@ class SessionQuarantined(Unavailable):
 
 class Draining(Unavailable):
     """The server is about to stop and takes nothing new."""
+
+
+class StartRefused(TowpathError):
+    """The server does not start as things stand; the text says where the fault is and what to do instead."""

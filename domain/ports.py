@@ -9,11 +9,14 @@ from typing import Protocol
 
 from msgspec import UNSET, Struct, UnsetType
 
-from contracts.events import Event, Origin, Status, StopReason, TurnUsage
+from contracts.events import Event, Origin, Status, StopReason, TokenScope, TurnUsage
 from contracts.views import Agent as AgentProfile
+from contracts.views import Token
+from domain.access import Principal
 from domain.ids import Epoch, SessionId, TurnId
 
 Wake = Callable[[], None]
+LOGIN_SECONDS = 30 * 24 * 60 * 60
 
 
 class Recorded(Struct, frozen=True, gc=False):
@@ -276,3 +279,69 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Return milliseconds since the Unix epoch, UTC."""
+
+
+class PrivateFiles(Protocol):
+    """Small files that nobody but the server's user can read, each replaced whole."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return the file's content, `None` where there is none.
+
+        Raises StartRefused if it is no regular file, belongs to somebody else, or others may read or write it.
+        """
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put *data* in the file's place; it survives a power cut when this returns. Raises LogFull, LogUnavailable."""
+
+
+class Credentials(Protocol):
+    """The tokens and browser logins that open the server. Secrets hold 256 random bits; only their hashes are kept.
+
+    The three ways to look a secret up take any bytes, in a time that says nothing about what is stored.
+    """
+
+    def by_token(self, secret: bytes) -> Principal | None:
+        """Return whose token this is; the owner's is ``domain.access.OWNER_ID``."""
+
+    def by_login(self, secret: bytes) -> Principal | None:
+        """Return whose browser login this is."""
+
+    def by_code(self, code: bytes) -> Principal | None:
+        """Return who made this login code, and use it up."""
+
+    def make_code(self, principal: Principal) -> tuple[str, int]:
+        """Return a login code and when it expires, in ten minutes. Of too many live ones the oldest goes."""
+
+    async def make_login(self, principal: Principal) -> str:
+        """Return the secret of a new browser login with the rights of the principal's token; survives a restart.
+
+        It is good for LOGIN_SECONDS. Of too many the oldest is revoked.
+        """
+
+    async def end_login(self, login_id: str) -> None:
+        """Revoke a browser login; not an error when it is gone already."""
+
+    def tokens(self) -> Sequence[Token]:
+        """Return the further tokens, without the owner's, the oldest first."""
+
+    async def make_token(self, *, name: str, scope: TokenScope, session_id: SessionId | None) -> tuple[Token, str]:
+        """Return a new token and its secret, which nobody can look up again."""
+
+    async def revoke_token(self, token_id: str) -> None:
+        """End a token, its logins and its login codes at once; the owner's is replaced by a new one.
+
+        Raises TokenNotFound.
+        """
+
+    def on_revoked(self, listener: Callable[[str], None]) -> None:
+        """Call *listener* with each ``token_id`` or ``login_id`` that is no longer good (`Principal.depends_on`)."""
+
+
+class Audit(Protocol):
+    """The record of who did what."""
+
+    def note(self, action: str, *, by: str, peer: str = "", **about: str) -> None:
+        """Write one line; never raises. *by* is a token's id, *about* says more and holds no secret.
+
+        The action ``denied`` comes from strangers: of many within a minute the rest is only counted.
+        """
