@@ -235,8 +235,9 @@ class Agent(Protocol):
     async def run(self, turn: Turn) -> TurnEnd:
         """Work on one turn until it is over, and emit all that happens meanwhile.
 
-        Emits `session-status` ``running`` with the pid as soon as a process works on it. Does not raise for what the
-        program does wrong: that is emitted as `session-error` and ends the turn with ``error``. Raises AgentUnavailable when the program can't be started. Cancelling the calling task ends the
+        Emits `session-status` ``running`` with the pid as soon as a process works on it. Does not raise for what
+        the program does wrong: that is emitted as `session-error` and ends the turn with ``error``. Raises
+        AgentUnavailable when the program can't be started. Cancelling the calling task ends the
         turn's processes, at the latest after a few seconds.
         """
 
