@@ -18,6 +18,7 @@ _decode_any = msgspec.json.Decoder().decode
 
 # An escaped NUL: an even number of backslashes (themselves escaped) before it.
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_COMMANDING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class MalformedBody(Exception):
@@ -59,3 +60,11 @@ def _check_depth(value: Any) -> None:
 def decoder(type_: type[T]) -> Callable[[bytes], T]:
     """Return a decoder of one type; make it once, at a module's top level. It raises msgspec.DecodeError."""
     return msgspec.json.Decoder(type_).decode
+
+
+def encode_line(value: Any) -> str:
+    """Encode for a log: JSON on one line in which nothing is left that a terminal would act on.
+
+    JSON itself escapes C0; this also escapes DEL, C1, the Unicode line ends and what turns the reading direction.
+    """
+    return _COMMANDING.sub(lambda match: f"\\u{ord(match[0]):04x}", encode(value).decode())
