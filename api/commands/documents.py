@@ -1,0 +1,1 @@
+"""`towpath openapi`: the generated documents."""

@@ -1,0 +1,17 @@
+"""What the options say about the server that a command speaks to."""
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass
+class Target:
+    """Absent is what the environment or the default says."""
+
+    data_dir: str | None = None
+    url: str | None = None
+
+    @property
+    def remote_url(self) -> str | None:
+        """The URL of a server that is not found by its data directory."""
+        return self.url or (None if self.data_dir else os.environ.get("TOWPATH_URL"))
