@@ -1,7 +1,7 @@
 """The only encoders and decoders of JSON."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -62,9 +62,14 @@ def decoder(type_: type[T]) -> Callable[[bytes], T]:
     return msgspec.json.Decoder(type_).decode
 
 
-def encode_line(value: Any) -> str:
+def encode_line(members: Mapping[str, str | int]) -> str:
     """Encode for a log: JSON on one line in which nothing is left that a terminal would act on.
 
-    JSON itself escapes C0; this also escapes DEL, C1, the Unicode line ends and what turns the reading direction.
+    JSON itself escapes C0; this also escapes DEL, C1, the Unicode line ends, what turns the reading direction, and
+    the lone surrogates by which Python keeps bytes that are no UTF-8.
     """
-    return _COMMANDING.sub(lambda match: f"\\u{ord(match[0]):04x}", encode(value).decode())
+    encodable = {
+        name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+        for name, value in members.items()
+    }
+    return _COMMANDING.sub(lambda match: f"\\u{ord(match[0]):04x}", encode(encodable).decode())

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from contracts.events import TokenCreated, TokenRevoked
 from contracts.requests import CreateToken, Login
-from contracts.views import Token, TokenMade, TokenRemoved
+from contracts.views import LoginCode, Token, TokenMade, TokenRemoved
 from domain.access import SAFE_METHODS, FailedAttempts, Principal, require_access
 from domain.errors import InsufficientScope, InvalidBody, TooManyAttempts, WrongCredential
 from domain.ids import SessionId
@@ -34,8 +34,9 @@ class Doorkeeper:
         audit: Audit,
         emit: Emit,
         monotonic: Callable[[], float],
+        url: str,
     ) -> None:
-        """*emit* records events of the reserved session ``system_0``."""
+        """*emit* records events of the reserved session ``system_0``; *url* is where browsers find the server."""
         self._credentials = credentials
         self._attempts = attempts
         self._log = log
@@ -43,6 +44,7 @@ class Doorkeeper:
         self._audit = audit
         self._emit = emit
         self._monotonic = monotonic
+        self._url = url
 
     def admit(self, *, token: bytes | None, login: bytes | None, peer: str) -> Principal:
         """Return who sent this token or, where there is none, this browser login.
@@ -91,10 +93,11 @@ class Doorkeeper:
             await self._credentials.end_login(principal.login_id)
             self._audit.note("logout", by=principal.token_id, peer=peer)
 
-    def make_code(self, principal: Principal, *, peer: str) -> tuple[str, int]:
-        """Return a login code and when it expires."""
+    def make_code(self, principal: Principal, *, peer: str) -> LoginCode:
+        """Return a login code; in the URL it is the fragment, which browsers send to nobody."""
+        code, expires_at = self._credentials.make_code(principal)
         self._audit.note("login-code", by=principal.token_id, peer=peer)
-        return self._credentials.make_code(principal)
+        return LoginCode(code=code, url=f"{self._url}/login#{code}", expires_at=expires_at)
 
     def tokens(self) -> list[Token]:
         """Return the further tokens."""

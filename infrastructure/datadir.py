@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from contracts.codec import encode
+from contracts.codec import decoder, encode
 from domain.errors import LogFull, LogUnavailable, StartRefused
 
 _SERVER_FILE = "server.json"
@@ -32,6 +32,9 @@ class RunningServer(Struct, frozen=True, kw_only=True, rename="camel"):
     version: str
 
 
+_decode_server = decoder(RunningServer)
+
+
 class DataDir:
     """A data directory that this process holds the lock of; adapter of `PrivateFiles`."""
 
@@ -45,21 +48,7 @@ class DataDir:
         self._lock = _locked(self.path)
 
     def read(self, name: str) -> bytes | None:
-        try:
-            descriptor = os.open(self.path / name, os.O_RDONLY | _OPEN_FLAGS)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StartRefused(f"{self.path / name} can't be read: {error.strerror}.") from error
-        with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise StartRefused(f"{self.path / name} is not a regular file. Move it away.")
-            if found.st_uid != os.geteuid():
-                raise StartRefused(f"{self.path / name} belongs to uid {found.st_uid}, not to this user.")
-            if found.st_mode & 0o077:
-                raise StartRefused(f"Others may read or write {self.path / name}: run `chmod 600` on it.")
-            return file.read()
+        return read_private(self.path / name)
 
     def replace(self, name: str, data: bytes) -> None:
         fresh = self.path / f".{name}.new"
@@ -87,6 +76,25 @@ class DataDir:
         os.close(self._lock)
 
 
+def read_private(path: Path) -> bytes | None:
+    """Return a file's content as `PrivateFiles.read` promises it, also for who does not hold the lock."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StartRefused(f"{path} can't be read: {error.strerror}.") from error
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise StartRefused(f"{path} is not a regular file. Move it away.")
+        if found.st_uid != os.geteuid():
+            raise StartRefused(f"{path} belongs to uid {found.st_uid}, not to this user.")
+        if found.st_mode & 0o077:
+            raise StartRefused(f"Others may read or write {path}: run `chmod 600` on it.")
+        return file.read()
+
+
 def running_server(path: Path) -> RunningServer | None:
     """Return who serves the data directory, `None` where nobody does or it does not answer yet."""
     try:
@@ -105,7 +113,7 @@ def running_server(path: Path) -> RunningServer | None:
 
 def _announced(path: Path) -> RunningServer | None:
     try:
-        return msgspec.json.decode((path / _SERVER_FILE).read_bytes(), type=RunningServer)
+        return _decode_server((path / _SERVER_FILE).read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
 

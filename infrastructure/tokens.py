@@ -27,7 +27,7 @@ from domain.ports import LOGIN_SECONDS, Clock, PrivateFiles
 CODE_SECONDS = 600
 LIVE_CODES = 8
 LIVE_LOGINS = 64
-_OWNER_FILE = "token"
+OWNER_FILE = "token"
 _TOKENS_FILE = "tokens.json"
 _OWNER_TOKEN = re.compile(rb"[A-Za-z0-9_-]{32,256}").fullmatch
 _OWNER = Principal(token_id=OWNER_ID, name="owner", scope="full")
@@ -162,7 +162,7 @@ class FileCredentials:
         async with self._writing:
             if token_id == OWNER_ID:
                 secret = secrets.token_urlsafe(32)
-                await anyio.to_thread.run_sync(self._files.replace, _OWNER_FILE, f"{secret}\n".encode())
+                await anyio.to_thread.run_sync(self._files.replace, OWNER_FILE, f"{secret}\n".encode())
                 self._owner = sha256(secret.encode()).digest()
             elif all(token.token_id != token_id for token in self._stored.tokens):
                 raise TokenNotFound("There is no such token.")
@@ -212,10 +212,10 @@ class FileCredentials:
 
 
 def _owner_digest(files: PrivateFiles) -> bytes:
-    found = files.read(_OWNER_FILE)
+    found = files.read(OWNER_FILE)
     if found is None:
         found = secrets.token_urlsafe(32).encode()
-        files.replace(_OWNER_FILE, found + b"\n")
+        files.replace(OWNER_FILE, found + b"\n")
     found = found.strip()
     if not _OWNER_TOKEN(found):
         raise StartRefused(
