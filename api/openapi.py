@@ -26,6 +26,8 @@ from litestar.openapi.spec import (
 )
 from litestar.plugins import InitPlugin, OpenAPISchemaPlugin
 from litestar.router import Router
+from litestar.routes import HTTPRoute
+from litestar.types import Message, Scope
 from litestar.typing import FieldDefinition
 from typing_extensions import override
 
@@ -113,7 +115,7 @@ class Documents(InitPlugin, OpenAPISchemaPlugin):
                     "cookieAuth": SecurityScheme(
                         type="apiKey",
                         security_scheme_in="cookie",
-                        name="towpath_8780",
+                        name="towpath-8780",
                         description="Set by a login; the name ends with the server's port.",
                     ),
                 }
@@ -166,6 +168,16 @@ class _Config(OpenAPIConfig):
     @override
     def to_openapi_schema(self) -> OpenAPI:
         return _Completed(**vars(super().to_openapi_schema()))
+
+
+async def list_methods(message: Message, scope: Scope) -> None:
+    """Put every method of an address into the answer to OPTIONS: Litestar lists those of one route object alone."""
+    path = scope.get("path_template")
+    if message["type"] == "http.response.start" and scope.get("method") == "OPTIONS" and path:
+        routes = [route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute)]
+        methods = {method for route in routes if route.path_format == path for method in route.methods}
+        kept = [header for header in message["headers"] if header[0] != b"allow"]
+        message["headers"] = [*kept, (b"allow", ", ".join(sorted(methods)).encode())]
 
 
 def build_documents(app: Litestar) -> dict[str, bytes]:
@@ -247,11 +259,11 @@ def _answers(operation: Document, schemas: Document) -> Document:
 
 
 def _gates(operation: Document) -> Iterator[int]:
-    yield from (403, 421)
+    yield from (400, 403, 421)
     if operation.get("security") != []:
         yield from (401, 429)
     if "requestBody" in operation:
-        yield from (400, 413, 415)
+        yield from (413, 415)
 
 
 def _item_schema(union: str) -> Document:

@@ -80,4 +80,4 @@ def docs_bundle() -> bytes:
     return (_SWAGGER_UI / "javascripts" / "swagger-ui-bundle.js").read_bytes()
 
 
-DOCUMENTS = [openapi_31, openapi_32, docs, docs_script, docs_style, docs_bundle]
+ROUTES = [openapi_31, openapi_32, docs, docs_script, docs_style, docs_bundle]
