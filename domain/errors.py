@@ -2,7 +2,7 @@
 
 TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound
-├── Invalid: InvalidSessionId, InvalidCursor, InvalidPrompt, PromptTooLarge, UnknownMode, InvalidWorkingDir,
+├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, PromptTooLarge, UnknownMode, InvalidWorkingDir,
 │            OutsideRoots, InvalidBody
 ├── Conflict: TurnOver, SessionBusy, QueueFull
 ├── Denied: WrongCredential, TooManyAttempts, InsufficientScope
@@ -64,6 +64,10 @@ class InvalidCursor(Invalid):
     """A cursor is not of the form ``<epoch>.<seq>`` or ``0``."""
 
 
+class InvalidParameter(Invalid):
+    """A query parameter is understood and can't be meant."""
+
+
 class InvalidPrompt(Invalid):
     """A prompt is empty, or its context is not one of the allowed forms."""
 
@@ -117,9 +121,7 @@ class WrongCredential(Denied):
     """No credential, or none that is good; the text is the same for all of them."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Send a valid token as `Authorization: Bearer`, or log in by what `towpath login` prints."
-        )
+        super().__init__("Send a valid token as `Authorization: Bearer`, or log in by what `towpath login` prints.")
 
 
 class TooManyAttempts(Denied):

@@ -4,7 +4,7 @@ A promise is kept by every adapter and tested once for all of them (tests/ports)
 milliseconds since the Unix epoch unless a name says otherwise.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import UNSET, Struct, UnsetType
@@ -16,6 +16,7 @@ from domain.access import Principal
 from domain.ids import Epoch, SessionId, TurnId
 
 Wake = Callable[[], None]
+BATCH_BYTES = 64 * 1024
 LOGIN_SECONDS = 30 * 24 * 60 * 60
 
 
@@ -114,6 +115,10 @@ class EventLog(Protocol):
     def position(self) -> int:
         """The position of the last durable event of all."""
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many events of each type became durable since the log was opened."""
+
     def append(
         self,
         session_id: SessionId,
@@ -144,6 +149,8 @@ class EventLog(Protocol):
         self, session_id: SessionId, *, after: int, limit: int, types: Collection[str] | None = None
     ) -> Batch:
         """Return up to *limit* durable events with ``seq > after``, in order and without a gap; never waits for more.
+
+        A batch ends early once it holds BATCH_BYTES, so that a slow reader holds little; one event is always in it.
 
         With *types* only those match, and the batch may be empty though there is more: `Batch.upto` says how far the
         log was looked through. Raises CursorExpired if ``after`` lies before the earliest cursor.

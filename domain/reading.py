@@ -26,6 +26,14 @@ class Opening(Struct, frozen=True):
     start: Start
 
 
+class StoreOpening(Struct, frozen=True):
+    """Where a stream of many sessions begins, and which of those asked for are gone."""
+
+    epoch: Epoch
+    start: Start
+    gone: Sequence[SessionId]
+
+
 class Window(Struct, frozen=True, kw_only=True):
     """A page of history, and what lies on both sides of it."""
 
@@ -102,6 +110,21 @@ class Reading:
         head = await self._log.head(session_id)
         _listed(session_id, head)
         return Opening(head, start_at(position, head))
+
+    async def open_store_stream(
+        self, sessions: Collection[SessionId] | None, cursor: str | None, *, member: str
+    ) -> StoreOpening:
+        """Return where a stream of many sessions (`None`: all) begins. Raises InvalidCursor naming *member*."""
+        position = None if cursor is None else parse_cursor(cursor, member=member)
+        head = Head(self._log.epoch, self._log.position, 0, None)
+        gone = [session_id for session_id in sessions or () if not await self._exists(session_id)]
+        return StoreOpening(head.epoch, start_at(position, head), gone)
+
+    async def _exists(self, session_id: SessionId) -> bool:
+        try:
+            return not (await self._log.head(session_id)).deleted
+        except SessionNotFound:
+            return False
 
     async def events_status(self, session_id: SessionId) -> views.EventsStatus:
         """Return how a session's stream stands. Raises SessionNotFound."""

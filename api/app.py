@@ -1,0 +1,82 @@
+"""The application: routes, error table, documents, and the gates around all of it."""
+
+from typing import Any, NamedTuple
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from api.gates import Gates
+from api.hosts import HostRules
+from api.metrics import Metrics
+from api.openapi import Documents, list_methods
+from api.parameters import StrictRequest
+from api.problems import answer
+from api.routes import access, documents, events, pages, prompts, service, sessions
+from api.settings import Settings
+from api.streams import Streams
+from api.version import VERSION
+from domain.doorkeeper import Doorkeeper
+from domain.ports import AgentLauncher, Audit
+from domain.reading import Reading
+from domain.sessions import Sessions
+
+
+class Services(NamedTuple):
+    """What handlers are given, by the name of their parameter."""
+
+    live: Sessions
+    reading: Reading
+    streams: Streams
+    launcher: AgentLauncher
+    metrics: Metrics
+    doorkeeper: Doorkeeper
+    audit: Audit
+
+
+def create_app(
+    services: Services, settings: Settings, *, port: int, routes: tuple[ControllerRouterHandler, ...] = ()
+) -> ASGIApp:
+    """Return the whole application for a server on *port*, with further *routes* behind the same gates."""
+    return Gates(
+        create_litestar(services, routes),
+        hosts=HostRules(
+            bind_host=settings.host,
+            public_urls=settings.public_urls,
+            allowed_hosts=settings.allowed_hosts,
+            trusted_proxies=settings.trusted_proxies,
+        ),
+        doorkeeper=services.doorkeeper,
+        audit=services.audit,
+        port=port,
+    )
+
+
+def create_litestar(services: Services | None = None, routes: tuple[ControllerRouterHandler, ...] = ()) -> Litestar:
+    """Return the routes without their gates; without *services* they can be described, but not called."""
+    return Litestar(
+        [
+            sessions.SessionList,
+            sessions.OneSession,
+            prompts.Prompts,
+            events.SessionEvents,
+            events.StoreEvents,
+            service.Service,
+            *access.ROUTES,
+            *documents.ROUTES,
+            *pages.ROUTES,
+            *routes,
+        ],
+        dependencies={name: _provide(services, name) for name in Services._fields},
+        exception_handlers={Exception: answer},
+        request_class=StrictRequest,
+        before_send=[list_methods],
+        plugins=[Documents(version=VERSION)],
+    )
+
+
+def _provide(services: Services | None, name: str) -> Provide:
+    def service() -> Any:
+        return getattr(services, name)
+
+    return Provide(service, sync_to_thread=False)

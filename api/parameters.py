@@ -1,0 +1,105 @@
+"""The parameters that routes share, and the request that decodes bodies strictly.
+
+An optional parameter has an empty default (or ABSENT) and is never ``null``: Litestar would take ``?n=null`` for that.
+"""
+
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
+
+from litestar import Request
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from typing_extensions import override
+
+from contracts.catalog import EVENTS
+from contracts.codec import decode_body
+from contracts.events import ID_PATTERN, MAX_SAFE_INTEGER
+from domain.errors import InvalidParameter
+from domain.ids import SessionId, is_identifier
+
+ABSENT = -1
+CURSOR_LENGTH = 64
+
+SessionIdParameter = Annotated[str, PathParameter(name="sessionId", pattern=ID_PATTERN, description="A session.")]
+BlobIdParameter = Annotated[str, PathParameter(name="blobId", pattern=ID_PATTERN, description="A large body.")]
+LastEventId = Annotated[
+    str,
+    HeaderParameter(
+        name="Last-Event-ID", max_length=CURSOR_LENGTH, description="The id of the last frame seen; wins over `after`."
+    ),
+]
+AfterCursor = Annotated[
+    str,
+    QueryParameter(
+        name="after", max_length=CURSOR_LENGTH, description="A cursor, or `0` for the beginning; without one, from now."
+    ),
+]
+Follow = Annotated[
+    bool, QueryParameter(name="follow", description="`false`: end at the head; 204 when nothing is left.")
+]
+Types = Annotated[
+    str, QueryParameter(name="types", max_length=1024, description="Only these types, separated by commas.")
+]
+SessionIds = Annotated[
+    str,
+    QueryParameter(
+        name="sessions",
+        max_length=8192,
+        description="Only these sessions, separated by commas; else all lifecycles.",
+    ),
+]
+AfterSeq = Annotated[
+    int, QueryParameter(name="after", ge=0, le=MAX_SAFE_INTEGER, description="Only events after this seq.")
+]
+BeforeSeq = Annotated[
+    int, QueryParameter(name="before", ge=0, le=MAX_SAFE_INTEGER, description="Only events before this seq.")
+]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1000, description="At most so many.")]
+PageCursor = Annotated[
+    str, QueryParameter(name="cursor", max_length=CURSOR_LENGTH, description="`nextCursor` of the page before.")
+]
+StatusFilter = Annotated[
+    Literal["", "starting", "idle", "running", "waiting", "exited", "error", "interrupted"],
+    QueryParameter(name="status", description="Only sessions of this status."),
+]
+ModeFilter = Annotated[str, QueryParameter(name="mode", max_length=64, description="Only sessions of this mode.")]
+ArchivedFilter = Annotated[
+    Literal["", "true", "false"], QueryParameter(name="archived", description="Only archived ones, or only others.")
+]
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose body contracts/codec decodes, so that bad UTF-8 and deep nesting are the client's errors."""
+
+    @override
+    async def json(self) -> Any:
+        return decode_body(await self.body())
+
+
+def choose_types(text: str) -> Collection[str] | None:
+    """Parse ``a,b``; `None` for all. Raises InvalidParameter for a type that does not exist."""
+    if not text:
+        return None
+    types = frozenset(text.split(","))
+    if unknown := sorted(types - EVENTS.keys()):
+        raise InvalidParameter(f"There is no event type {unknown[0]!r}; docs/events.md lists them.", member="types")
+    return types
+
+
+def choose_sessions(text: str) -> Collection[SessionId] | None:
+    """Parse ``a,b``; `None` for all. Raises InvalidParameter for what can't be an id."""
+    if not text:
+        return None
+    sessions = list(dict.fromkeys(text.split(",")))
+    if wrong := [session_id for session_id in sessions if not is_identifier(session_id)]:
+        raise InvalidParameter(f"{wrong[0]!r} is no session id.", member="sessions")
+    return [SessionId(session_id) for session_id in sessions]
+
+
+def parse_page_cursor(text: str) -> tuple[int, SessionId] | None:
+    """Parse a listing's ``nextCursor``; `None` for the first page. Raises InvalidParameter."""
+    if not text:
+        return None
+    instant, _, session_id = text.partition(".")
+    if not (instant.isascii() and instant.isdigit() and len(instant) <= 15 and is_identifier(session_id)):
+        raise InvalidParameter("A listing's cursor is the `nextCursor` of the page before it.", member="cursor")
+    return int(instant), SessionId(session_id)

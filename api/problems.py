@@ -1,0 +1,124 @@
+"""The one table from what went wrong to the answer, and the body that every such answer has (RFC 9457)."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
+from msgspec import UNSET, UnsetType
+
+from contracts.codec import MalformedBody
+from contracts.events import ID_PATTERN
+from contracts.problems import PROBLEM_JSON, Code, Problem
+from domain import errors
+
+logger = logging.getLogger(__name__)
+
+TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
+    errors.SessionNotFound: (404, "session-not-found"),
+    errors.TurnNotFound: (404, "turn-not-found"),
+    errors.BlobNotFound: (404, "blob-not-found"),
+    errors.TokenNotFound: (404, "token-not-found"),
+    errors.NotFound: (404, "not-found"),
+    errors.InvalidBody: (400, "invalid-body"),
+    errors.WrongCredential: (401, "unauthorized"),
+    errors.InsufficientScope: (403, "insufficient-scope"),
+    errors.TooManyAttempts: (429, "too-many-attempts"),
+    errors.InvalidSessionId: (400, "invalid-session-id"),
+    errors.InvalidCursor: (400, "invalid-cursor"),
+    errors.InvalidParameter: (400, "invalid-parameter"),
+    errors.InvalidPrompt: (400, "invalid-body"),
+    errors.PromptTooLarge: (413, "prompt-too-large"),
+    errors.UnknownMode: (400, "unknown-mode"),
+    errors.InvalidWorkingDir: (400, "invalid-working-dir"),
+    errors.OutsideRoots: (403, "working-dir-outside-roots"),
+    errors.TurnOver: (409, "turn-over"),
+    errors.SessionBusy: (409, "session-busy"),
+    errors.QueueFull: (429, "queue-full"),
+    errors.AgentUnavailable: (409, "agent-unavailable"),
+    errors.LogFull: (507, "log-full"),
+    errors.LogUnavailable: (503, "log-unavailable"),
+    errors.SequenceConflict: (503, "log-unavailable"),
+    errors.SessionQuarantined: (410, "session-quarantined"),
+    errors.Draining: (503, "draining"),
+}
+ID_TEXT = ID_PATTERN.removesuffix(r"(?!\n)")
+
+
+def problem(status: int, code: Code, detail: str, *, member: str | UnsetType = UNSET) -> Problem:
+    """Return the body for a failure that no domain error stands for."""
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, code=code, member=member)
+
+
+def of_domain(error: errors.TowpathError) -> Problem:
+    """Return the body for an expected failure."""
+    status, code = next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
+    return Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=str(error),
+        code=code,
+        member=getattr(error, "member", UNSET),
+        session_id=getattr(error, "session_id", UNSET),
+        turn_id=getattr(error, "turn_id", None) or UNSET,
+    )
+
+
+def of_validation(error: ValidationException) -> Problem:
+    """Return the body for what Litestar refused, the first offending member named."""
+    first: dict[str, Any] = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
+    source = str(getattr(first.get("source"), "value", first.get("source", "body")))
+    key = str(first.get("key", ""))
+    detail = str(first.get("message") or error.detail)
+    if source == "path":
+        is_session = key in ("session_id", "sessionId")
+        text = f"Ids match {ID_TEXT}."
+        return problem(400, "invalid-session-id" if is_session else "invalid-id", text, member=key)
+    if source in ("query", "header", "cookie"):
+        return problem(400, "invalid-parameter", detail, member=key)
+    return problem(400, "invalid-body", detail, member=f"$.{key}" if key and key != "data" else "$")
+
+
+def of_http(error: HTTPException) -> Problem:
+    """Return the body for what Litestar answers by itself."""
+    match error:
+        case ValidationException():
+            return of_validation(error)
+        case NotFoundException():
+            return problem(404, "not-found", "There is nothing at this address; /docs lists what there is.")
+        case MethodNotAllowedException():
+            return problem(405, "method-not-allowed", "This address does not take this method; see Allow.")
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return problem(413, "body-too-large", "The body is over the limit.")
+    if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return problem(error.status_code, "bad-request", "The request is malformed.")
+    return problem(500, "internal-error", "The server failed; its log says more.")
+
+
+def headers_of(error: Exception) -> dict[str, str]:
+    """Return the headers that a failure's answer has beside its body."""
+    match error:
+        case errors.WrongCredential():
+            return {"WWW-Authenticate": "Bearer"}
+        case errors.TooManyAttempts(retry_after=seconds):
+            return {"Retry-After": str(seconds)}
+        case HTTPException(headers=dict(headers)):
+            return {name: value for name, value in headers.items() if name.lower() == "allow"}
+    return {}
+
+
+def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Turn whatever a handler raised into the one body. Nothing unexpected is told to the client."""
+    match error:
+        case errors.TowpathError():
+            body = of_domain(error)
+        case MalformedBody():
+            body = problem(400, "invalid-body", str(error), member="$")
+        case HTTPException():
+            body = of_http(error)
+        case _:
+            body = problem(500, "internal-error", "The server failed; its log says more.")
+    if body.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("unexpected failure", exc_info=error)
+    return Response(body, status_code=body.status, media_type=PROBLEM_JSON, headers=headers_of(error))

@@ -1,0 +1,92 @@
+"""What happens, as streams: one session's, or many sessions' on one connection."""
+
+from litestar import Controller, get
+from litestar.status_codes import HTTP_204_NO_CONTENT
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from api.gates import GatedRequest
+from api.openapi import event_stream, problems
+from api.parameters import (
+    AfterCursor,
+    Follow,
+    LastEventId,
+    SessionIdParameter,
+    SessionIds,
+    Types,
+    choose_sessions,
+    choose_types,
+)
+from api.streams import Streams
+from contracts import views
+from domain.ids import SessionId
+from domain.reading import Reading
+
+
+class SessionEvents(Controller):
+    """One session's stream."""
+
+    path = "/api/session/{sessionId:str}/events"
+    tags = ("events",)
+
+    @get(
+        "/",
+        operation_id="streamSessionEvents",
+        operation_class=event_stream("SessionStreamItem"),
+        responses=problems(400, 404, 410),
+    )
+    async def stream_session(
+        self,
+        request: GatedRequest,
+        reading: Reading,
+        streams: Streams,
+        session_id: SessionIdParameter,
+        last_event_id: LastEventId = "",
+        after: AfterCursor = "",
+        follow: Follow = True,
+        types: Types = "",
+    ) -> ASGIApp:
+        """Stream a session's events from a cursor on, without a gap; resume with the id of the last frame seen."""
+        chosen = choose_types(types)
+        opening = await reading.open_stream(
+            SessionId(session_id), last_event_id or after or None, member="Last-Event-ID" if last_event_id else "after"
+        )
+        if not follow and opening.start.reset is None and opening.start.after == opening.head.seq:
+            return _nothing
+        return streams.session(SessionId(session_id), opening, holder=request.auth, types=chosen, follow=follow)
+
+    @get("/status", operation_id="getEventsStatus", responses=problems(400, 404, 410))
+    async def get_events_status(self, reading: Reading, session_id: SessionIdParameter) -> views.EventsStatus:
+        """Tell how a session's stream stands."""
+        return await reading.events_status(SessionId(session_id))
+
+
+class StoreEvents(Controller):
+    """Many sessions' stream."""
+
+    path = "/api/events"
+    tags = ("events",)
+
+    @get("/", operation_id="streamEvents", operation_class=event_stream("StreamItem"), responses=problems(400))
+    async def stream_store(
+        self,
+        request: GatedRequest,
+        reading: Reading,
+        streams: Streams,
+        last_event_id: LastEventId = "",
+        after: AfterCursor = "",
+        sessions: SessionIds = "",
+        follow: Follow = True,
+        types: Types = "",
+    ) -> ASGIApp:
+        """Stream the events of chosen sessions, or the lifecycle events of all, on one connection."""
+        chosen_types, chosen = choose_types(types), choose_sessions(sessions)
+        opening = await reading.open_store_stream(
+            chosen, last_event_id or after or None, member="Last-Event-ID" if last_event_id else "after"
+        )
+        return streams.store(chosen, opening, holder=request.auth, types=chosen_types, follow=follow)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    del scope, receive
+    await send({"type": "http.response.start", "status": HTTP_204_NO_CONTENT, "headers": []})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

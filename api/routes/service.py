@@ -1,0 +1,39 @@
+"""The server itself: health, agents, metrics."""
+
+from litestar import Controller, Response, get
+
+from api.metrics import Metrics
+from api.openapi import PUBLIC
+from contracts import views
+from domain.ports import AgentLauncher
+
+
+class Service(Controller):
+    """Whether the server is well, what it can run, what it has done."""
+
+    tags = ("service",)
+
+    @get("/healthz", operation_id="getHealth", security=PUBLIC)
+    async def get_health(self) -> views.Health:
+        """Answer while the process lives."""
+        return views.Health()
+
+    @get("/readyz", operation_id="getReadiness", security=PUBLIC)
+    async def get_readiness(self) -> views.Health:
+        """Answer once the log is open and what a crash left is put right: nothing is served before that."""
+        return views.Health()
+
+    @get("/api/agents", operation_id="listAgents")
+    async def list_agents(self, launcher: AgentLauncher) -> views.AgentList:
+        """List the agent profiles: what a session's mode may name."""
+        return views.AgentList(agents=list(launcher.profiles()))
+
+    @get("/metrics", operation_id="getMetrics", media_type="text/plain")
+    async def get_metrics(self, metrics: Metrics) -> Response[bytes]:
+        """Return the metrics in Prometheus' text format."""
+        return Response(metrics.text(), media_type=metrics.MEDIA_TYPE)
+
+    @get("/api/debug/metrics", operation_id="getDebugMetrics")
+    async def get_debug_metrics(self, metrics: Metrics) -> views.DebugMetrics:
+        """Return the counts since the server started."""
+        return metrics.view()

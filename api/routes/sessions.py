@@ -1,0 +1,139 @@
+"""Sessions: list, make, look up, change, delete; their state, history and large bodies."""
+
+from litestar import Controller, MediaType, Response, delete, get, patch, post
+from litestar.params import JSONBody
+from msgspec import UNSET, Raw
+
+from api.openapi import problems
+from api.parameters import (
+    ABSENT,
+    AfterSeq,
+    ArchivedFilter,
+    BeforeSeq,
+    BlobIdParameter,
+    Limit,
+    ModeFilter,
+    PageCursor,
+    SessionIdParameter,
+    StatusFilter,
+    Types,
+    choose_types,
+    parse_page_cursor,
+)
+from contracts import views
+from contracts.requests import CreateSession, UpdateSession
+from domain.cursors import format_cursor
+from domain.ids import SessionId
+from domain.ports import ListingFilter
+from domain.reading import Reading, Window
+from domain.sessions import Sessions
+
+
+class SessionList(Controller):
+    """All sessions."""
+
+    path = "/api/sessions"
+    tags = ("sessions",)
+
+    @get("/", operation_id="listSessions", responses=problems(400))
+    async def list_sessions(
+        self,
+        reading: Reading,
+        limit: Limit = 50,
+        cursor: PageCursor = "",
+        status: StatusFilter = "",
+        mode: ModeFilter = "",
+        archived: ArchivedFilter = "",
+    ) -> views.SessionPage:
+        """List sessions, the last active first."""
+        criteria = ListingFilter(
+            status=status or UNSET, mode=mode or UNSET, archived=UNSET if not archived else archived == "true"
+        )
+        sessions = await reading.page(criteria, before=parse_page_cursor(cursor), limit=limit)
+        last = sessions[-1] if len(sessions) == limit else None
+        return views.SessionPage(
+            sessions=sessions, next_cursor=UNSET if last is None else f"{last.last_activity}.{last.session_id}"
+        )
+
+    @post("/", operation_id="createSession", responses=problems(403, 409, 503, 507))
+    async def create_session(self, live: Sessions, data: JSONBody[CreateSession]) -> Response[views.Session]:
+        """Make a session. Nothing is started before its first prompt."""
+        session = await live.open(data)
+        return Response(session, headers={"Location": f"/api/session/{session.session_id}"})
+
+
+class OneSession(Controller):
+    """One session."""
+
+    path = "/api/session/{sessionId:str}"
+    tags = ("sessions",)
+
+    @get("/", operation_id="getSession", responses=problems(400, 404, 410))
+    async def get_session(self, reading: Reading, session_id: SessionIdParameter) -> views.Session:
+        """Look a session up."""
+        return await reading.get(SessionId(session_id))
+
+    @patch("/", operation_id="updateSession", responses=problems(404, 410, 503, 507))
+    async def update_session(
+        self, live: Sessions, session_id: SessionIdParameter, data: JSONBody[UpdateSession]
+    ) -> views.Session:
+        """Change a session's settings."""
+        return await live.update(SessionId(session_id), data)
+
+    @delete("/", operation_id="deleteSession", status_code=200, responses=problems(400, 404, 410, 503, 507))
+    async def delete_session(self, live: Sessions, session_id: SessionIdParameter) -> views.SessionRemoved:
+        """End a session's processes and delete it."""
+        return await live.delete(SessionId(session_id))
+
+    @get("/status", operation_id="getSessionStatus", responses=problems(400, 404, 410))
+    async def get_status(self, reading: Reading, session_id: SessionIdParameter) -> views.SessionStatusView:
+        """Tell how a session stands."""
+        return await reading.status(SessionId(session_id))
+
+    @get("/snapshot", operation_id="getSessionSnapshot", responses=problems(400, 404, 410))
+    async def get_snapshot(self, reading: Reading, session_id: SessionIdParameter) -> views.Snapshot:
+        """Return a session's state, and the cursor from which a stream goes on after it."""
+        return await reading.snapshot(SessionId(session_id))
+
+    @get("/history", operation_id="getSessionHistory", responses=problems(400, 404, 410))
+    async def get_history(
+        self,
+        reading: Reading,
+        session_id: SessionIdParameter,
+        after: AfterSeq = ABSENT,
+        before: BeforeSeq = ABSENT,
+        limit: Limit = 200,
+        types: Types = "",
+    ) -> views.History:
+        """Return a window of a session's events: with no bound, the newest."""
+        window = await reading.history(
+            SessionId(session_id),
+            after=None if after == ABSENT else after,
+            before=None if before == ABSENT else before,
+            limit=limit,
+            types=choose_types(types),
+        )
+        return _history(window)
+
+    @get("/blobs/{blobId:str}", operation_id="getBlob", media_type=MediaType.TEXT, responses=problems(400, 404, 410))
+    async def get_blob(
+        self, reading: Reading, session_id: SessionIdParameter, blob_id: BlobIdParameter
+    ) -> Response[bytes]:
+        """Return a large body whole."""
+        # Never a page of ours: whoever opens it in a browser gets a file.
+        headers = {"Content-Disposition": "attachment", "Content-Security-Policy": "sandbox"}
+        body = await reading.blob(SessionId(session_id), blob_id)
+        return Response(body, media_type="application/octet-stream", headers=headers)
+
+
+def _history(window: Window) -> views.History:
+    epoch = window.head.epoch
+    return views.History(
+        epoch=epoch,
+        # Raw goes out as it is stored: decoding and encoding again would cost 2.5 times.
+        events=[Raw(recorded.data) for recorded in window.events],  # type: ignore[misc]
+        earliest=format_cursor(epoch, window.head.earliest),
+        cursor=format_cursor(epoch, window.head.seq),
+        next_before=UNSET if window.next_before is None else window.next_before,
+        next_after=UNSET if window.next_after is None else window.next_after,
+    )

@@ -1,0 +1,88 @@
+"""Everything put together, from the lock on the data directory to the last closed connection."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+
+from api.app import Services, create_app
+from api.http_protocol import ConnectionLimits
+from api.logs import configure_logs
+from api.metrics import Metrics
+from api.server import Server, listen
+from api.settings import Settings
+from api.streams import Streams
+from api.version import VERSION
+from api.wiring import Core, DataDir, announce_server, hold_data_dir, open_core
+from contracts.views import LoginCode
+from domain.access import OWNER
+
+Ready = Callable[[LoginCode], None]
+
+
+def serve(settings: Settings, on_ready: Ready) -> None:
+    """Serve until a signal ends it; *on_ready* gets the owner's login URL once requests are answered.
+
+    Raises StartRefused; SystemExit with a status that is not 0 when the server failed.
+    """
+    configure_logs(settings.log_level, stream=sys.stderr)
+    with hold_data_dir(settings) as data_dir:
+        anyio.run(partial(_serve, settings, data_dir, on_ready), backend_options={"use_uvloop": True})
+
+
+async def _serve(settings: Settings, data_dir: DataDir, on_ready: Ready) -> None:
+    listener = listen(settings.host, settings.port)
+    async with open_core(settings, data_dir) as core, open_services(core, settings) as services:
+
+        def announce(host: str, port: int) -> None:
+            announce_server(data_dir, host=host, port=port, version=VERSION)
+            code, expires_at = core.credentials.make_code(OWNER)
+            on_ready(LoginCode(url=f"{settings.url}/login#{code}", expires_at=expires_at))
+
+        server = Server(
+            create_app(services, settings, port=settings.port),
+            listener=listener,
+            limits=connection_limits(settings),
+            drain=services.streams.drain,
+            on_listening=announce,
+        )
+        await server.serve()
+
+
+@asynccontextmanager
+async def open_services(core: Core, settings: Settings) -> AsyncIterator[Services]:
+    """Add to the core what only HTTP needs."""
+    streams = Streams(
+        log=core.log,
+        clock=core.clock,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        most=settings.streams,
+        most_per_token=settings.streams_per_token,
+        version=VERSION,
+    )
+    core.credentials.on_revoked(streams.revoke)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(streams.sweep)
+        yield Services(
+            live=core.sessions,
+            reading=core.reading,
+            streams=streams,
+            launcher=core.launcher,
+            metrics=Metrics(log=core.log, sessions=core.sessions, streams=streams, clock=core.clock),
+            doorkeeper=core.doorkeeper,
+            audit=core.audit,
+        )
+        tasks.cancel_scope.cancel()
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return what the raw connection enforces of the settings."""
+    return ConnectionLimits(
+        header_bytes=settings.header_bytes,
+        header_seconds=settings.header_seconds,
+        body_bytes=settings.body_bytes,
+        body_seconds=settings.body_seconds,
+        connections=settings.connections + settings.streams,
+    )

@@ -1,0 +1,138 @@
+"""The only module that names an adapter: what the server is made of, opened top to bottom and closed bottom to top.
+
+Light to import: the commands use it to find a running server.
+"""
+
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+from anyio.abc import TaskGroup
+
+from api.settings import Settings
+from domain.access import FailedAttempts
+from domain.doorkeeper import Doorkeeper
+from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog
+from domain.reading import Reading
+from domain.sessions import Limits, Sessions
+from domain.system import SystemLog
+from infrastructure.agents.launcher import ProfileLauncher
+from infrastructure.audit import AuditFile
+from infrastructure.clock import SystemClock
+from infrastructure.datadir import DataDir, RunningServer, running_server
+from infrastructure.eventlogs.sqlite import SqliteEventLog
+from infrastructure.processes.environment import ALLOWED, minimal_environment
+from infrastructure.tokens import OWNER_FILE, FileCredentials
+from infrastructure.workspace import Directories
+
+RETENTION_CHECK_SECONDS = 60
+DRAIN_SECONDS = 10
+
+
+class Core(NamedTuple):
+    """The server without its HTTP side."""
+
+    log: EventLog
+    clock: Clock
+    launcher: AgentLauncher
+    credentials: Credentials
+    doorkeeper: Doorkeeper
+    audit: Audit
+    sessions: Sessions
+    reading: Reading
+    tasks: TaskGroup
+
+
+@contextmanager
+def hold_data_dir(settings: Settings) -> Iterator[DataDir]:
+    """Hold the data directory's lock. Raises StartRefused, saying who holds it."""
+    with closing(DataDir(Path(settings.data_dir))) as data_dir:
+        yield data_dir
+
+
+def find_server(data_dir: Path) -> tuple[str, str] | None:
+    """Return the URL of the server that runs on a data directory, and the owner's token; `None` if none runs."""
+    server = running_server(data_dir)
+    return None if server is None else (server.url, (data_dir / OWNER_FILE).read_text().strip())
+
+
+def announce_server(data_dir: DataDir, *, host: str, port: int, version: str) -> None:
+    """Say in the data directory where the server is, for the commands."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - listening anywhere includes here
+    url = f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
+    now = SystemClock().now()
+    data_dir.announce(RunningServer(pid=os.getpid(), url=url, started_at=now, version=version))
+
+
+@asynccontextmanager
+async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core]:
+    """Open everything, put right what a crash left; at the end drain the sessions and close the log.
+
+    Raises StartRefused where a file in the data directory forbids it.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        audit = stack.enter_context(closing(AuditFile(data_dir.path / "audit.jsonl", clock=clock)))
+        credentials = FileCredentials(files=data_dir, clock=clock, monotonic=time.monotonic)
+        log = await stack.enter_async_context(
+            SqliteEventLog.open(data_dir.path / "towpath.db", durability=settings.durability)
+        )
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        directories = Directories([Path(root) for root in settings.roots])
+        launcher = ProfileLauncher(
+            open_directory=directories.open_directory,
+            environment=minimal_environment((*ALLOWED, *settings.agent_environment), os.environ, {}),
+            tasks=tasks,
+        )
+        sessions = Sessions(
+            log=log,
+            launcher=launcher,
+            workspace=directories,
+            clock=clock,
+            tasks=tasks,
+            limits=Limits(
+                prompt_bytes=settings.prompt_bytes,
+                queue=settings.queue,
+                retention_bytes=settings.retention_bytes,
+                retention_ms=int(settings.retention_seconds * 1000),
+            ),
+        )
+        doorkeeper = Doorkeeper(
+            credentials=credentials,
+            attempts=FailedAttempts(),
+            log=log,
+            launcher=launcher,
+            audit=audit,
+            emit=SystemLog(log=log, clock=clock).emit,
+            monotonic=time.monotonic,
+        )
+        await sessions.recover()
+        tasks.start_soon(_retain, sessions)
+        stack.push_async_callback(_drain, sessions)
+        yield Core(
+            log=log,
+            clock=clock,
+            launcher=launcher,
+            credentials=credentials,
+            doorkeeper=doorkeeper,
+            audit=audit,
+            sessions=sessions,
+            reading=Reading(log=log, clock=clock),
+            tasks=tasks,
+        )
+
+
+async def _retain(sessions: Sessions) -> None:
+    while True:
+        await sessions.trim()
+        await anyio.sleep(RETENTION_CHECK_SECONDS)
+
+
+async def _drain(sessions: Sessions) -> None:
+    with anyio.move_on_after(DRAIN_SECONDS, shield=True):
+        await sessions.drain()
