@@ -59,6 +59,7 @@ _FAILURES = {
     503: "The server can't do this now.",
     507: "The disk that holds the log is full.",
 }
+_ABSENT = ("", -1)  # how a parameter that was not sent reaches its handler
 _METHODS = ("get", "put", "post", "delete", "patch")
 _PROBLEM = {PROBLEM_JSON: {"schema": {"$ref": catalog.REFERENCE + Problem.__name__}}}
 
@@ -210,10 +211,12 @@ def _operations(document: Document) -> Iterator[Document]:
 
 def _complete(document: Document) -> Document:
     document["openapi"] = "3.2.0"
+    document["paths"] = dict(sorted(document["paths"].items()))
     schemas = catalog.components()
     for operation in _operations(document):
         for parameter in operation.get("parameters", ()):
             _tidy_parameter(parameter)
+        _tell(operation)
         if operation.get("security") == PUBLIC:
             operation["security"] = []
         if operation.get("deprecated") is False:
@@ -221,6 +224,14 @@ def _complete(document: Document) -> Document:
         operation["responses"] = _answers(operation, schemas)
     document["components"]["schemas"] = {name: schemas[name] for name in sorted(_reachable(document["paths"], schemas))}
     return document
+
+
+def _tell(operation: Document) -> None:
+    """Split the handler's docstring as Python does: its first line is the summary."""
+    summary, _, rest = operation.pop("description").partition("\n\n")
+    operation["summary"] = summary.rstrip(".")
+    if rest:
+        operation["description"] = rest
 
 
 def _tidy_parameter(parameter: Document) -> None:
@@ -233,7 +244,7 @@ def _tidy_parameter(parameter: Document) -> None:
     if alternatives:  # an optional parameter is absent, never null
         assert len(alternatives) == 1, parameter
         schema.update(alternatives[0])
-    if schema.get("default") == "":  # so do absent ones reach the handlers
+    if schema.get("default") in _ABSENT:
         del schema["default"]
     for name in ("minimum", "maximum"):
         if schema.get("type") == "integer" and name in schema:

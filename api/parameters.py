@@ -18,32 +18,52 @@ from domain.ids import SessionId, is_identifier
 
 ABSENT = -1
 CURSOR_LENGTH = 64
+_ID = ID_PATTERN.removeprefix("^").partition("$")[0]
+_CURSOR = rf"^(0|{_ID}\.[0-9]{{1,15}})?$"  # published; domain/cursors.py refuses, and says more than a pattern could
+
+
+def _list_of(item: str) -> str:
+    return f"^(({item})(,({item}))*)?$"
+
 
 SessionIdParameter = Annotated[str, PathParameter(name="sessionId", pattern=ID_PATTERN, description="A session.")]
 BlobIdParameter = Annotated[str, PathParameter(name="blobId", pattern=ID_PATTERN, description="A large body.")]
 LastEventId = Annotated[
     str,
     HeaderParameter(
-        name="Last-Event-ID", max_length=CURSOR_LENGTH, description="The id of the last frame seen; wins over `after`."
+        name="Last-Event-ID",
+        max_length=CURSOR_LENGTH,
+        schema_extra={"pattern": _CURSOR},
+        description="The id of the last frame seen; wins over `after`.",
     ),
 ]
 AfterCursor = Annotated[
     str,
     QueryParameter(
-        name="after", max_length=CURSOR_LENGTH, description="A cursor, or `0` for the beginning; without one, from now."
+        name="after",
+        max_length=CURSOR_LENGTH,
+        schema_extra={"pattern": _CURSOR},
+        description="A cursor, or `0` for the beginning; without one, from now.",
     ),
 ]
 Follow = Annotated[
     bool, QueryParameter(name="follow", description="`false`: end at the head; 204 when nothing is left.")
 ]
 Types = Annotated[
-    str, QueryParameter(name="types", max_length=1024, description="Only these types, separated by commas.")
+    str,
+    QueryParameter(
+        name="types",
+        max_length=1024,
+        schema_extra={"pattern": _list_of("|".join(EVENTS))},
+        description="Only these types, separated by commas.",
+    ),
 ]
 SessionIds = Annotated[
     str,
     QueryParameter(
         name="sessions",
         max_length=8192,
+        schema_extra={"pattern": _list_of(_ID)},
         description="Only these sessions, separated by commas; else all lifecycles.",
     ),
 ]
@@ -55,7 +75,13 @@ BeforeSeq = Annotated[
 ]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1000, description="At most so many.")]
 PageCursor = Annotated[
-    str, QueryParameter(name="cursor", max_length=CURSOR_LENGTH, description="`nextCursor` of the page before.")
+    str,
+    QueryParameter(
+        name="cursor",
+        max_length=CURSOR_LENGTH,
+        schema_extra={"pattern": rf"^([0-9]{{1,15}}\.{_ID})?$"},
+        description="`nextCursor` of the page before.",
+    ),
 ]
 StatusFilter = Annotated[
     Literal["", "starting", "idle", "running", "waiting", "exited", "error", "interrupted"],

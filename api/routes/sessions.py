@@ -1,6 +1,6 @@
 """Sessions: list, make, look up, change, delete; their state, history and large bodies."""
 
-from litestar import Controller, MediaType, Response, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import JSONBody
 from msgspec import UNSET, Raw
 
@@ -27,6 +27,8 @@ from domain.ids import SessionId
 from domain.ports import ListingFilter
 from domain.reading import Reading, Window
 from domain.sessions import Sessions
+
+_BLOB = "application/octet-stream"
 
 
 class SessionList(Controller):
@@ -55,7 +57,7 @@ class SessionList(Controller):
             sessions=sessions, next_cursor=UNSET if last is None else f"{last.last_activity}.{last.session_id}"
         )
 
-    @post("/", operation_id="createSession", responses=problems(403, 409, 503, 507))
+    @post("/", operation_id="createSession", responses=problems(403, 409, 422, 503, 507))
     async def create_session(self, live: Sessions, data: JSONBody[CreateSession]) -> Response[views.Session]:
         """Make a session. Nothing is started before its first prompt."""
         session = await live.open(data)
@@ -115,7 +117,7 @@ class OneSession(Controller):
         )
         return _history(window)
 
-    @get("/blobs/{blobId:str}", operation_id="getBlob", media_type=MediaType.TEXT, responses=problems(400, 404, 410))
+    @get("/blobs/{blobId:str}", operation_id="getBlob", media_type=_BLOB, responses=problems(400, 404, 410))
     async def get_blob(
         self, reading: Reading, session_id: SessionIdParameter, blob_id: BlobIdParameter
     ) -> Response[bytes]:
@@ -123,7 +125,7 @@ class OneSession(Controller):
         # Never a page of ours: whoever opens it in a browser gets a file.
         headers = {"Content-Disposition": "attachment", "Content-Security-Policy": "sandbox"}
         body = await reading.blob(SessionId(session_id), blob_id)
-        return Response(body, media_type="application/octet-stream", headers=headers)
+        return Response(body, headers=headers)
 
 
 def _history(window: Window) -> views.History:
