@@ -11,6 +11,7 @@ from api.commands.target import Target
 EPILOG = """\b
 Exit codes:
   0    done
+  1    it failed, or something is wrong
   2    wrong usage or settings
   3    no server runs, or it does not answer
   4    the server refused
@@ -71,7 +72,7 @@ def towpath() -> None:
 
 @towpath.command()
 @click.option("--host", metavar="HOST", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=int, metavar="PORT", help="Port to listen on; 0: any that is free.  [default: 8780]")
+@click.option("--port", metavar="PORT", help="Port to listen on.  [default: 8780]")
 @click.option(
     "--root",
     "roots",
@@ -79,7 +80,9 @@ def towpath() -> None:
     metavar="DIR",
     help="Sessions work under this directory alone. Repeatable.  [default: the current directory]",
 )
-@click.option("--config", metavar="FILE", help="Settings.  [default: towpath.toml, if there is one]")
+@click.option(
+    "--config", metavar="FILE", help="Settings.  [default: towpath.toml in the user's configuration directory]"
+)
 @click.option(
     "--public-url", "public_urls", multiple=True, metavar="URL", help="Where a proxy publishes it. Repeatable."
 )
@@ -95,18 +98,18 @@ def towpath() -> None:
     type=click.Choice(["power", "process"]),
     help="What acknowledged events survive: a power cut, or the end of the process.  [default: power]",
 )
-@click.option("--open", "open_browser", is_flag=True, help="Open a browser, logged in.")
+@click.option("--open", is_flag=True, default=None, help="Open a browser, logged in.")
 @data_dir_option
 @pass_target
-def serve(target: Target, /, *, open_browser: bool, **flags: object) -> None:
+def serve(target: Target, /, **flags: object) -> None:
     """Run the server.
 
     Prints a login URL for a browser and the command for a second terminal. Ctrl-C stops the server: sessions stay,
-    what runs in them is ended.
+    what runs in them is ended. Every setting can also stand in the environment (TOWPATH_PORT) or in the file.
     """
     from api.commands import serving
 
-    serving.serve(target, flags, open_browser=open_browser)
+    serving.serve(target, flags)
 
 
 @towpath.command()

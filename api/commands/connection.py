@@ -12,7 +12,7 @@ import anyio
 from api import wiring
 from api.client import Client, Server, connect
 from api.commands.failures import NoServer, WrongSettings
-from api.commands.target import Target
+from api.commands.target import CLIENT_VARIABLES, Target
 from api.settings import Settings, SettingsError, load_settings
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
@@ -23,7 +23,8 @@ T = TypeVar("T")
 def settings_of(target: Target, **flags: object) -> Settings:
     """Return the settings. Raises WrongSettings, which says where and what to write instead."""
     try:
-        return load_settings({"data_dir": target.data_dir, **flags}, os.environ, Path.cwd())
+        environ = {name: value for name, value in os.environ.items() if name not in CLIENT_VARIABLES}
+        return load_settings({"data_dir": target.data_dir, **flags}, environ, Path.cwd())
     except SettingsError as error:
         raise WrongSettings(str(error)) from error
 
@@ -41,9 +42,14 @@ def speak(target: Target, talk: Callable[[Client], Awaitable[T]]) -> T:
 
 
 def _remote(url: str) -> Server:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise WrongSettings(f"{url} is not the URL of a server. Write it like https://towpath.example.org.")
+    advice = f"{url} is not the URL of a server. Write it like https://towpath.example.org."
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError as error:
+        raise WrongSettings(advice) from error
+    if not sound or parts.query or parts.fragment:
+        raise WrongSettings(advice)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES:
         raise WrongSettings(f"{url} would carry the token unencrypted. Use https, or a tunnel to this machine.")
     token = os.environ.get("TOWPATH_TOKEN", "").strip()

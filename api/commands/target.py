@@ -3,6 +3,9 @@
 import os
 from dataclasses import dataclass
 
+CLIENT_VARIABLES = {"TOWPATH_URL", "TOWPATH_TOKEN"}
+"""What names a server in the environment; no settings of a server."""
+
 
 @dataclass
 class Target:

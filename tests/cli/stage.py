@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -87,6 +87,9 @@ class Stream:
     end: str = "held"
 
 
+Script = Mapping[str, Sequence[Answer | Stream]]
+
+
 @dataclass
 class Request:
     method: str
@@ -100,7 +103,7 @@ class Request:
 class Stage:
     """What is answered to ``METHOD path``, in order; the last answer is given again and again."""
 
-    script: dict[str, list[Answer | Stream]]
+    script: Script
     port: int = field(default_factory=free_port)
     requests: list[Request] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
@@ -120,6 +123,10 @@ class Stage:
         """Return once *route* was asked *count* times."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.asked(route)) >= count, timeout=20)
+
+    def now(self, route: str, answer: Answer | Stream) -> None:
+        """Answer *route* so from now on."""
+        self._answers[route] = deque([answer])
 
     def take(self, request: Request) -> Answer | Stream:
         with self._arrived:
