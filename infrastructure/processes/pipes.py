@@ -57,7 +57,7 @@ class OutputPipe(PipeEnd):
     def receive_nowait(self, max_bytes: int = PIPE_BYTES) -> bytes:
         """Return what is there, or raise WouldBlock or EndOfStream.
 
-        After Process.wait, the first PIPE_BYTES have all that is left of what the command itself wrote.
+        After Process.wait, all that is left of the command's own output is there: at most PIPE_BYTES.
         """
         try:
             data = os.read(self.fileno(), max_bytes)

@@ -6,14 +6,14 @@ and little else. CONTROL is a stream socket:
 
     from the server  a length (4 bytes, big-endian) and a marshalled (command, environment, limits); then orders:
                      I, SIGINT to the command's process group; T, SIGTERM to every process group below the shim;
-                     K, or the end of the stream (the server is gone, or has done), SIGKILL to all, until none is left
+                     K, or the end of the stream (the server is gone), SIGKILL to all, until nothing is left
     to the server    lines: ``failed STAGE ERRNO`` and the end; or ``started PID``, ``exited CODE`` (the command
                      itself; 128 and the signal's number if one ended it) and, when nothing is left, ``gone``
 
 On Linux the shim is a child subreaper (prctl(2), PR_SET_CHILD_SUBREAPER): what the command starts stays below it,
-in whatever process session and however often orphaned, so that the kernel says when nothing is left. The command
-also dies with the shim (PR_SET_PDEATHSIG). Elsewhere the shim knows the command's process group alone: what leaves
-the group escapes orders and the end, and nothing dies with the shim.
+in whatever process session and however often orphaned, is found there by /proc (CONFIG_PROC_CHILDREN), and the kernel
+says when nothing is left. The command itself also dies with the shim (PR_SET_PDEATHSIG). Elsewhere the shim knows the
+command's process group alone: what leaves the group escapes orders and the end, and nothing dies with the shim.
 """
 
 # the public modules wrap the private ones, for 2 to 4 ms each of a start that takes 10 without
@@ -26,14 +26,14 @@ import os
 import resource
 import select
 import sys
-from _collections_abc import Iterable, Iterator
+from _collections_abc import Iterator
 
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 REPORT = 3  # the report pipe's number in the command
 OOM_SCORE_ADJUSTMENT = b"500"  # when memory runs out, the kernel takes a command before the server
-SWEEP_SECONDS = 0.01  # between two rounds of killing
+SWEEP_SECONDS = 0.05  # between two rounds of killing; a death that is told starts one at once
 LOOK_SECONDS = 0.1  # between two looks at a process group, where no signal tells that it is empty
 
 
@@ -229,11 +229,12 @@ class Supervision:
         for group in stopped:
             send(group, signal.SIGKILL)
 
-    def groups(self) -> Iterable[int]:
+    def groups(self) -> Iterator[int]:
         """Name every process group below the shim; the command leads a session, so no stranger is in one."""
-        if not LINUX:
-            return [self.child] if exists(self.child) else []
-        return filter(None, map(group_of, descendants(os.getpid())))
+        if not self.ended or (not LINUX and exists(self.child)):
+            yield self.child
+        if LINUX:
+            yield from filter(None, map(group_of, descendants(os.getpid())))
 
 
 def descendants(root: int) -> Iterator[int]:

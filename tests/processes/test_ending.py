@@ -121,7 +121,7 @@ async def test_who_ignores_interrupt_and_termination_is_killed_in_time() -> None
         with fail_after(10):
             await process.end(interrupt_seconds=0.1, terminate_seconds=0.2)
 
-        assert 0.3 <= current_time() - before < 2
+        assert current_time() - before >= 0.3
         assert await process.wait() == 137
         assert marked(mark) == []
 

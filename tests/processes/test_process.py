@@ -1,6 +1,9 @@
 import errno
 import os
+import py_compile
+import shutil
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,11 +20,13 @@ from anyio import (
 )
 from anyio.lowlevel import checkpoint
 
-from infrastructure.processes import supervisor
+from infrastructure.processes import shim, supervisor
 from infrastructure.processes.errors import CommandNotStarted, SupervisorLost
 from infrastructure.processes.process import Limits
 from tests.processes.commands import everything, line, shell, start
 from tests.processes.living import children, fresh_mark, marked, read, until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,22 @@ async def test_a_shim_that_fails_at_its_start_is_told_with_its_last_words(
         await start("true")
 
     assert "/no/such/shim" in caught.value.__notes__[0]
+
+
+async def test_the_shims_bytecode_runs_while_it_is_newer_than_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shutil.copy(shim.__file__, tmp_path)
+    monkeypatch.setattr(shim, "__file__", source)
+    assert supervisor.shim_file() == source
+
+    compiled = py_compile.compile(source)
+
+    assert supervisor.shim_file() == compiled
+    async with await start("echo", "hello") as process:
+        assert await everything(process.stdout) == b"hello\n"
+    os.utime(source, (2**32, 2**32))
+    assert supervisor.shim_file() == source
 
 
 async def test_the_environment_is_exactly_what_was_given() -> None:
