@@ -1,0 +1,128 @@
+"""What one transaction of the writer takes, changes and tells: plain data, handed between the threads."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct, field
+
+from contracts.codec import encode
+from domain.ids import Epoch, SessionId
+from domain.ports import Blob, Head, Listing, Recorded
+from infrastructure.eventlogs.schema import Salts
+from infrastructure.eventlogs.tail import Known
+
+
+class Append(Struct):
+    """What one call of `append` asks for, encoded; ``events`` are type, timestamp and data."""
+
+    session_id: SessionId
+    events: Sequence[tuple[str, int, bytes]]
+    expected_seq: int
+    listing: Listing | None
+    snapshot: bytes | None
+    blobs: Sequence[Blob]
+    future: asyncio.Future[None]
+
+
+class Order(Struct):
+    """Anything else that writes: one of the writer's methods and what it takes, in a transaction of its own."""
+
+    method: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    future: asyncio.Future[Any]
+
+
+class Change(Struct, frozen=True):
+    """What a commit did to one session; ``floor`` is the position of its last event before."""
+
+    session_id: SessionId
+    known: Known
+    floor: int
+    events: Sequence[Recorded]
+
+
+class Commit(Struct, frozen=True):
+    """What is durable now, or failed."""
+
+    position: int
+    changes: Sequence[Change]
+    forgotten: Sequence[SessionId]
+    lifecycle: Sequence[Recorded]
+    results: Sequence[tuple[asyncio.Future[Any], Any]]
+    failures: Sequence[tuple[asyncio.Future[Any], Exception]]
+
+
+class Row(Struct):
+    """A session's row in the table, columns in their order."""
+
+    key: int
+    session_id: SessionId
+    epoch: Epoch
+    seq: int = 0
+    position: int = 0
+    earliest: int = 0
+    trimmed: int = 0
+    bytes: int = 0
+    oldest: int = 0
+    run: int = 0
+    deleted_at: int | None = None
+    listing: Listing | None = None
+
+    def known(self) -> Known:
+        head = Head(self.epoch, self.seq, self.earliest, self.listing, self.deleted_at is not None)
+        return Known(head, self.position, self.trimmed)
+
+    def columns(self) -> tuple[Any, ...]:
+        listing = self.listing
+        return (
+            self.key,
+            self.session_id,
+            self.epoch,
+            self.seq,
+            self.position,
+            self.earliest,
+            self.trimmed,
+            self.bytes,
+            self.oldest,
+            self.run,
+            self.deleted_at,
+            *(
+                (None,) * 6
+                if listing is None
+                else (
+                    encode(listing),
+                    listing.status,
+                    listing.mode,
+                    listing.archived,
+                    listing.at_rest,
+                    listing.last_activity,
+                )
+            ),
+        )
+
+
+class Entry(Struct):
+    """What one transaction does to one session; ``floor`` is the position of its last event before."""
+
+    row: Row
+    floor: int
+    salts: Salts
+    recorded: list[Recorded] = field(default_factory=list)
+
+
+class Group:
+    """What one transaction writes and what is told of it. Nothing of it is kept when the transaction fails."""
+
+    def __init__(self, position: int, next_key: int) -> None:
+        self.position = position
+        self.next_key = next_key
+        self.entries: dict[SessionId, Entry] = {}
+        self.lifecycle: list[Recorded] = []
+        self.forgotten: list[SessionId] = []
+        self.events: list[Any] = []  # flat: one column after the other
+        self.snapshots: list[tuple[Any, ...]] = []
+        self.blobs: list[tuple[Any, ...]] = []
+        self.deleted: list[Row] = []
+        self.results: list[tuple[asyncio.Future[Any], Any]] = []
+        self.failures: list[tuple[asyncio.Future[Any], Exception]] = []

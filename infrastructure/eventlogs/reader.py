@@ -1,0 +1,295 @@
+"""What is asked of the stored log: functions of a connection, each inside one read transaction.
+
+A statement that yields many rows hands the interpreter's lock back at each of them, and beside a busy event loop gets
+it again after 5 ms at worst: 256 rows took 0.2 s. So a page comes as one row of joined columns, which takes 10 ms then.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import apsw
+import msgspec
+
+from contracts.codec import encode
+from domain.errors import BlobNotFound, CursorExpired, SessionNotFound, SessionQuarantined
+from domain.ids import Epoch, SessionId
+from domain.ports import Batch, Head, Listing, ListingFilter, Recorded, StoredSnapshot
+from infrastructure.eventlogs.schema import Execute, Salts, body_checksum, checksums, row_id, translated
+from infrastructure.eventlogs.tail import Known
+
+# The port's own structs are no contract: they never leave the process but for this file.
+decode_listing = msgspec.json.Decoder(Listing).decode
+_decode_integers = msgspec.json.Decoder(list[int]).decode
+
+# How far one read with a filter looks: 4096 events take about 3 ms.
+SCANNED_EVENTS = 4096
+
+SESSIONS = """
+SELECT session_id, key, epoch, seq, position, earliest, trimmed, listing, deleted_at IS NOT NULL, quarantined
+FROM sessions WHERE session_id IN (SELECT value FROM json_each(?))
+"""
+PAGE = """
+SELECT count(*), sum(checksum), '[' || group_concat(id) || ']', '[' || group_concat(position) || ']',
+       group_concat(type), CAST(group_concat(data, char(10)) AS BLOB)
+FROM (SELECT * FROM events WHERE id > ? AND id <= ? {filter} ORDER BY id LIMIT ?)
+"""
+PAGE_OF_ALL = PAGE.format(filter="")
+PAGE_OF_TYPES = PAGE.format(filter="AND type IN (SELECT value FROM json_each(?))")
+LIFECYCLE = """
+SELECT s.session_id, s.key, e.id, e.position, e.type, e.checksum, e.data
+FROM events AS e JOIN sessions AS s ON s.key = e.id >> 40
+WHERE e.lifecycle AND e.position > ? AND NOT s.quarantined
+ORDER BY e.position LIMIT ?
+"""
+# Positions grow with seq: the id of the last event at or before a position.
+BISECT = """
+WITH RECURSIVE search (low, high) AS (
+    VALUES (?, ?)
+    UNION ALL
+    SELECT iif(position <= ?, (low + high + 1) / 2, low), iif(position <= ?, high, (low + high + 1) / 2 - 1)
+    FROM search JOIN events ON id = (low + high + 1) / 2
+    WHERE low < high
+)
+SELECT low FROM search WHERE low = high
+"""
+LISTED = """
+SELECT session_id, epoch, seq, earliest, listing FROM sessions
+WHERE listing IS NOT NULL AND (last_activity, session_id) < (?, ?)
+  AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR mode = ?4) AND (?5 IS NULL OR archived = ?5)
+ORDER BY last_activity DESC, session_id DESC LIMIT ?6
+"""
+
+
+class Damaged(Exception):
+    """What is stored of a session is not what was recorded."""
+
+    def __init__(self, session_id: SessionId) -> None:
+        super().__init__(session_id)
+        self.session_id = session_id
+
+
+class Stored(NamedTuple):
+    """A session's row."""
+
+    session_id: SessionId
+    key: int
+    known: Known
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[Execute]:
+    """See one state of the store throughout."""
+    with translated(connection):
+        connection.execute("BEGIN")
+        try:
+            yield connection.execute
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def load(execute: Execute, session_id: SessionId) -> Stored:
+    """Return the session's row. Raises SessionNotFound, SessionQuarantined."""
+    stored = _load_all(execute, [session_id])
+    if not stored:
+        raise SessionNotFound(session_id)
+    return stored[0]
+
+
+def read_head(connection: apsw.Connection, session_id: SessionId) -> Known:
+    """As `EventLog.head`; what else is known comes along."""
+    with transaction(connection) as execute:
+        return load(execute, session_id).known
+
+
+def read_session(
+    connection: apsw.Connection, session_id: SessionId, after: int, limit: int, types: Collection[str] | None
+) -> tuple[Known, Batch]:
+    """As `EventLog.read`."""
+    with transaction(connection) as execute:
+        stored = load(execute, session_id)
+        head = stored.known.head
+        if after < head.earliest:
+            raise CursorExpired(head.earliest)
+        if after >= head.seq:
+            return stored.known, Batch((), after)
+        if types is None:
+            events = _page(execute, stored, after, limit)
+            return stored.known, Batch(events, events[-1].seq)
+        upto = min(after + SCANNED_EVENTS, head.seq)
+        events = _fetch(execute, stored, after, upto, limit, types)
+        return stored.known, Batch(events, events[-1].seq if len(events) == limit else upto)
+
+
+def read_sessions(
+    connection: apsw.Connection,
+    sessions: Collection[SessionId],
+    after: int,
+    limit: int,
+    types: Collection[str] | None,
+    position: int,
+) -> tuple[list[Stored], Batch]:
+    """As `EventLog.read_all`; *position* is one up to which all is committed."""
+    with transaction(connection) as execute:
+        stored = _load_all(execute, sessions)
+        trimmed = max((one.known.trimmed for one in stored), default=0)
+        if trimmed > after:
+            raise CursorExpired(trimmed)
+        behind = [one for one in stored if one.known.position > after]
+        # Each session gives its share, and what is certain to be complete is handed out: the rest is read again.
+        share = max(16, limit // max(1, len(behind)))
+        upto = max(position, after, *(one.known.position for one in behind)) if behind else max(position, after)
+        events: list[Recorded] = []
+        for one in behind:
+            found = _page(execute, one, _seq_at(execute, one, after), share)
+            events += found
+            if found[-1].seq < one.known.head.seq:
+                upto = min(upto, found[-1].position)
+    events = sorted((event for event in events if event.position <= upto), key=lambda event: event.position)
+    if len(events) > limit:
+        events = events[:limit]
+        upto = events[-1].position
+    return stored, Batch([event for event in events if types is None or event.type in types], upto)
+
+
+def read_lifecycle(
+    connection: apsw.Connection, after: int, limit: int, types: Collection[str] | None, position: int
+) -> Batch:
+    """As `EventLog.read_all` of no named session."""
+    with transaction(connection) as execute:
+        expired = int(execute("SELECT expired FROM meta").get)
+        if after < expired:
+            raise CursorExpired(expired)
+        rows = execute(LIFECYCLE, (after, limit)).fetchall()
+    events = []
+    for session_id, key, row, place, kind, checksum, data in rows:
+        seq = row - row_id(key, 0)
+        if [checksum] != list(checksums(Salts(session_id), [seq], [place], [kind], [data])):
+            raise Damaged(session_id)
+        if types is None or kind in types:
+            events.append(Recorded(session_id, seq, place, kind, data))
+    return Batch(events, rows[-1][3] if len(rows) == limit else max(position, after, rows[-1][3] if rows else 0))
+
+
+def read_snapshot(connection: apsw.Connection, session_id: SessionId) -> StoredSnapshot | None:
+    """As `EventLog.snapshot`."""
+    with transaction(connection) as execute:
+        key = load(execute, session_id).key
+        row = execute("SELECT seq, checksum, data FROM snapshots WHERE session = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    seq, checksum, data = row
+    if checksum != body_checksum(session_id, seq, data):
+        raise Damaged(session_id)
+    return StoredSnapshot(seq, data)
+
+
+def read_blob(connection: apsw.Connection, session_id: SessionId, blob_id: str) -> bytes:
+    """As `EventLog.blob`."""
+    with transaction(connection) as execute:
+        key = load(execute, session_id).key
+        row = execute("SELECT checksum, data FROM blobs WHERE session = ? AND blob_id = ?", (key, blob_id)).fetchone()
+    if row is None:
+        raise BlobNotFound(f"There is no body {blob_id} in session {session_id}.")
+    checksum, data = row
+    if checksum != body_checksum(session_id, blob_id, data):
+        raise Damaged(session_id)
+    return bytes(data)
+
+
+def read_listed(
+    connection: apsw.Connection, criteria: ListingFilter, before: tuple[int, SessionId] | None, limit: int
+) -> Sequence[tuple[Listing, Head]]:
+    """As `EventLog.page`."""
+    wanted = [
+        None if value is msgspec.UNSET else value for value in (criteria.status, criteria.mode, criteria.archived)
+    ]
+    with transaction(connection) as execute:
+        rows = execute(LISTED, (*(before or (2**63 - 1, "")), *wanted, limit)).fetchall()
+    listings = [decode_listing(row[4]) for row in rows]
+    return [
+        (listing, Head(Epoch(epoch), seq, earliest, listing))
+        for listing, (_, epoch, seq, earliest, _) in zip(listings, rows, strict=True)
+    ]
+
+
+def read_restless(connection: apsw.Connection) -> Sequence[SessionId]:
+    """As `EventLog.restless`."""
+    return _ids(connection, "SELECT session_id FROM sessions WHERE at_rest = 0 AND NOT quarantined")
+
+
+def read_overgrown(connection: apsw.Connection, max_bytes: int, oldest: int) -> Sequence[SessionId]:
+    """As `EventLog.overgrown`."""
+    return _ids(
+        connection,
+        "SELECT session_id FROM sessions WHERE (bytes > ? OR oldest < ?) AND seq > earliest + 1 AND NOT quarantined",
+        (max_bytes, oldest),
+    )
+
+
+def read_quarantined(connection: apsw.Connection) -> Sequence[SessionId]:
+    """Return the sessions whose stored events failed their checksum."""
+    return _ids(connection, "SELECT session_id FROM sessions WHERE quarantined")
+
+
+def _ids(connection: apsw.Connection, statement: str, bindings: tuple[int, ...] = ()) -> Sequence[SessionId]:
+    with transaction(connection) as execute:
+        return [SessionId(row[0]) for row in execute(statement, bindings).fetchall()]
+
+
+def _load_all(execute: Execute, sessions: Collection[SessionId]) -> list[Stored]:
+    loaded = []
+    for row in execute(SESSIONS, (encode(list(sessions)).decode(),)).fetchall():
+        session_id, key, epoch, seq, position, earliest, trimmed, listing, deleted, quarantined = row
+        if quarantined:
+            raise SessionQuarantined(session_id)
+        head = Head(epoch, seq, earliest, None if listing is None else decode_listing(listing), bool(deleted))
+        loaded.append(Stored(session_id, key, Known(head, position, trimmed)))
+    return loaded
+
+
+def _seq_at(execute: Execute, stored: Stored, position: int) -> int:
+    head = stored.known.head
+    ends = row_id(stored.key, head.earliest), row_id(stored.key, head.seq)
+    found = execute(BISECT, (*ends, position, position)).get
+    if found is None:
+        raise Damaged(stored.session_id)
+    return int(found) - row_id(stored.key, 0)
+
+
+def _page(execute: Execute, stored: Stored, after: int, limit: int) -> Sequence[Recorded]:
+    """Return the next events, of which there are some."""
+    upto = min(stored.known.head.seq, after + limit)
+    events = _fetch(execute, stored, after, upto, limit, None)
+    if len(events) != upto - after:
+        raise Damaged(stored.session_id)
+    return events
+
+
+def _fetch(
+    execute: Execute, stored: Stored, after: int, upto: int, limit: int, types: Collection[str] | None
+) -> Sequence[Recorded]:
+    first = row_id(stored.key, 0)
+    bounds = (first + after, first + upto)
+    try:
+        if types is None:
+            row = execute(PAGE_OF_ALL, (*bounds, limit)).fetchone()
+        else:
+            row = execute(PAGE_OF_TYPES, (*bounds, encode(list(types)).decode(), limit)).fetchone()
+    except apsw.CorruptError as error:
+        raise Damaged(stored.session_id) from error
+    count, total, ids, positions, kinds, lines = row
+    if not count:
+        return ()
+    try:
+        seqs = [row - first for row in _decode_integers(ids)]
+        places, names, data = _decode_integers(positions), kinds.split(","), lines.split(b"\n")
+        if total != sum(checksums(Salts(stored.session_id), seqs, places, names, data)):
+            raise Damaged(stored.session_id)
+        return [
+            Recorded(stored.session_id, seq, place, name, line)
+            for seq, place, name, line in zip(seqs, places, names, data, strict=True)
+        ]
+    except ValueError as error:
+        raise Damaged(stored.session_id) from error

@@ -1,0 +1,38 @@
+"""What every event log makes of the events that it is given, and of a question to those it holds."""
+
+from collections.abc import Collection, Sequence
+
+from contracts.codec import encode
+from contracts.events import Event
+from domain.ids import SessionId
+from domain.ports import Recorded
+
+
+def encode_events(session_id: SessionId, events: Sequence[Event], expected_seq: int) -> list[tuple[str, int, bytes]]:
+    """Return type, timestamp and JSON of each event: the only time that it is encoded.
+
+    Raises ValueError for events that are not stamped as the next ones of this session.
+    """
+    if not events and not expected_seq:
+        raise ValueError("a session begins with an event")
+    encoded = []
+    for seq, event in enumerate(events, expected_seq + 1):
+        if event.seq != seq or event.session_id != session_id:
+            raise ValueError(f"{event.session_id}.{event.seq} is not event {seq} of {session_id}")
+        encoded.append((str(event.__struct_config__.tag), event.timestamp, encode(event)))
+    return encoded
+
+
+def select(
+    events: Sequence[Recorded], start: int, limit: int, types: Collection[str] | None
+) -> tuple[Sequence[Recorded], bool]:
+    """Return up to *limit* of *events* from index *start* on, and whether all the rest was looked through."""
+    if types is None:
+        return events[start : start + limit], len(events) <= start + limit
+    found = []
+    for index in range(start, len(events)):
+        if events[index].type in types:
+            found.append(events[index])
+            if len(found) == limit:
+                return found, index == len(events) - 1
+    return found, True

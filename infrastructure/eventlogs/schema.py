@@ -1,0 +1,267 @@
+"""The file that holds the log: its tables, its versions, and what a row's checksum covers.
+
+Sizes decide the layout. A session's events lie side by side in the order of their seq, because ``id`` is the session's
+key and the seq in one integer: a page of a replay is one range. Positions grow along with it, so that a position is
+found in a session by bisection, and no index over all events is needed but for the few that tell of a session's life.
+"""
+
+import errno
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from operator import xor
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import apsw
+
+from domain.errors import LogFull, LogUnavailable, Unavailable
+from domain.ids import Epoch, SessionId, make_epoch
+
+Durability = Literal["power", "process"]
+Execute = Callable[..., Any]  # of a connection; what a column holds is known by its statement alone
+
+APPLICATION_ID = 0x546F7770  # "Towp"
+BUSY_MILLISECONDS = 5_000
+# 16 MiB of pages of 4 KiB; a checkpoint of so much takes about 20 ms and runs beside the writer.
+CHECKPOINT_PAGES = 4_000
+WAL_BYTES = 64 * 1024 * 1024
+SEQ_BITS = 40
+
+# What no append is to blame for.
+DISK_ERRORS = (
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.LockedError,
+    apsw.NoMemError,
+    apsw.NotADBError,
+    apsw.PermissionsError,
+    apsw.ReadOnlyError,
+)
+
+VERSION_1 = """
+CREATE TABLE meta (
+    one             INTEGER PRIMARY KEY CHECK (one = 1),
+    epoch           TEXT    NOT NULL,   -- names the history of the whole store
+    position        INTEGER NOT NULL,   -- no event that was ever forgotten lies after it
+    expired         INTEGER NOT NULL,   -- position of the last lifecycle event that is gone and was not made up for
+    run             INTEGER NOT NULL,   -- counts the times that the store was opened
+    durability      TEXT    NOT NULL,   -- of this run: power, process
+    clean           INTEGER NOT NULL,   -- whether this run was closed
+    boot_id         TEXT    NOT NULL    -- of the machine in this run
+) STRICT;
+
+CREATE TABLE sessions (
+    key             INTEGER PRIMARY KEY,
+    session_id      TEXT    NOT NULL UNIQUE,
+    epoch           TEXT    NOT NULL,
+    seq             INTEGER NOT NULL,   -- of the newest event
+    position        INTEGER NOT NULL,   -- of the newest event
+    earliest        INTEGER NOT NULL,   -- seq of the last event that is gone, 0 if none is
+    trimmed         INTEGER NOT NULL,   -- position of the last event that was trimmed, 0 if none was
+    bytes           INTEGER NOT NULL,   -- of the events that are kept
+    oldest          INTEGER NOT NULL,   -- timestamp of the first event that is kept
+    run             INTEGER NOT NULL,   -- the run in which it was last written
+    deleted_at      INTEGER,
+    quarantined     INTEGER NOT NULL DEFAULT 0,
+    listing         BLOB,               -- JSON; NULL for what listings don't show
+    status          TEXT,
+    mode            TEXT,
+    archived        INTEGER,
+    at_rest         INTEGER,
+    last_activity   INTEGER
+) STRICT;
+CREATE INDEX sessions_listed ON sessions (last_activity, session_id) WHERE listing IS NOT NULL;
+CREATE INDEX sessions_restless ON sessions (session_id) WHERE at_rest = 0;
+
+CREATE TABLE events (
+    id              INTEGER PRIMARY KEY,  -- sessions.key << 40 | seq
+    position        INTEGER NOT NULL,
+    type            TEXT    NOT NULL,
+    timestamp       INTEGER NOT NULL,
+    lifecycle       INTEGER NOT NULL,
+    checksum        INTEGER NOT NULL,
+    data            BLOB    NOT NULL      -- JSON, one line
+) STRICT;
+CREATE INDEX events_lifecycle ON events (position) WHERE lifecycle;
+
+CREATE TABLE snapshots (
+    session         INTEGER PRIMARY KEY,  -- sessions.key
+    seq             INTEGER NOT NULL,
+    checksum        INTEGER NOT NULL,
+    data            BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE blobs (
+    session         INTEGER NOT NULL,     -- sessions.key
+    blob_id         TEXT    NOT NULL,
+    checksum        INTEGER NOT NULL,
+    data            BLOB    NOT NULL,
+    PRIMARY KEY (session, blob_id)
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1,)
+"""What leads from each version of the file to the next; an empty file has version 0."""
+
+
+class StoreRefused(LogUnavailable):
+    """The file is not one that this version of Towpath works with; the text says why and what to do."""
+
+
+def translate(error: apsw.Error, connection: apsw.Connection | None = None) -> Unavailable:
+    """Return the log's own error for the library's."""
+    io_failed = isinstance(error, (apsw.IOError, apsw.CantOpenError))
+    cause = connection.system_errno() if connection is not None and io_failed else 0
+    own: Unavailable
+    # The index of the write-ahead log can't grow on a full disk: an I/O error to SQLite.
+    if isinstance(error, apsw.FullError) or cause in (errno.ENOSPC, errno.EDQUOT):
+        own = LogFull("The disk that holds the log is full. Free some space, and writing goes on by itself.")
+    else:
+        own = LogUnavailable(
+            f"The log can't be read or written: {error}" + (f" ({os.strerror(cause)})" if cause else "")
+        )
+    own.__cause__ = error
+    return own
+
+
+@contextmanager
+def translated(connection: apsw.Connection | None = None) -> Iterator[None]:
+    """Let none of the library's errors through."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise translate(error, connection) from error
+
+
+def connect(path: Path, *, durability: Durability = "power", read_only: bool = False) -> apsw.Connection:
+    """Open the file, which exists, for one thread at a time."""
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE
+    with translated():
+        connection = apsw.Connection(str(path), flags=flags)
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
+        if not read_only:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+    return connection
+
+
+def create_file(path: Path) -> None:
+    """Make the file if there is none, for its owner alone whatever the umask; SQLite gives -wal and -shm its mode."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise LogUnavailable(f"{path} can't be opened: {error.strerror}.") from error
+
+
+def check_identity(connection: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> int:
+    """Return the version of the file, 0 for an empty one. Raises StoreRefused for a foreign or a newer file."""
+    name = Path(connection.filename).name
+    execute: Execute = connection.execute
+    try:
+        application, version, objects = (
+            execute(statement).get
+            for statement in (
+                "PRAGMA application_id",
+                "PRAGMA user_version",
+                "SELECT count(*) FROM sqlite_schema",
+            )
+        )
+    except apsw.NotADBError as error:
+        raise StoreRefused(f"{name} is not a database. Move it away, or name another data directory.") from error
+    if application != APPLICATION_ID and objects:
+        raise StoreRefused(f"{name} is a database of another program. Name another data directory.")
+    if version > len(migrations):
+        raise StoreRefused(
+            f"{name} has version {version}, this Towpath knows versions up to {len(migrations)}."
+            " Start the newer Towpath that wrote it, or restore a backup from before the upgrade."
+        )
+    return int(version) if objects else 0
+
+
+def migrate(connection: apsw.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
+    """Bring the file to the newest version, in one transaction."""
+    with translated(connection):
+        version = check_identity(connection, migrations)
+        connection.execute("PRAGMA journal_mode = WAL")
+        if version == len(migrations):
+            return
+        with connection:
+            for step in migrations[version:]:
+                connection.execute(step)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(migrations)}")
+
+
+class Run(NamedTuple):
+    """What one opening of the store is known by, and where the log stood then."""
+
+    number: int
+    epoch: Epoch
+    position: int
+
+
+def begin_run(connection: apsw.Connection, durability: Durability, machine: str) -> Run:
+    """Mark the store as open, durably.
+
+    What was not synced may be gone if the last run was not closed and the machine was started since: *machine* names
+    its start, "" an unknown one. Then the sessions that were written in that run get new epochs, and so does the store.
+    """
+    execute: Execute = connection.execute
+    execute("PRAGMA synchronous = FULL")
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)  # all that survived is synced now
+    with connection:
+        last = execute("SELECT run, epoch, position, durability, clean, boot_id FROM meta").fetchone()
+        number, epoch, position = (0, make_epoch(), 0) if last is None else (last[0], Epoch(last[1]), last[2])
+        if last is not None and last[3:5] == ("process", 0) and (last[5] != machine or not machine):
+            for (key,) in execute("SELECT key FROM sessions WHERE run = ?", (number,)).fetchall():
+                execute("UPDATE sessions SET epoch = ? WHERE key = ?", (make_epoch(), key))
+            epoch = make_epoch()
+        execute(
+            "INSERT INTO meta VALUES (1, ?, 0, 0, ?, ?, 0, ?) ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch,"
+            " run = excluded.run, durability = excluded.durability, clean = 0, boot_id = excluded.boot_id",
+            (epoch, number + 1, durability, machine),
+        )
+        newest = execute("SELECT coalesce(max(position), 0) FROM sessions").get
+    return Run(number + 1, epoch, max(position, newest))
+
+
+def row_id(key: int, seq: int) -> int:
+    """Return the ``id`` of an event."""
+    return key << SEQ_BITS | seq
+
+
+class Salts(dict[str, int]):
+    """What a checksum begins with: one number for each type of event of a session."""
+
+    def __init__(self, session_id: SessionId) -> None:
+        super().__init__()
+        self._session_id = session_id
+
+    def __missing__(self, event_type: str) -> int:
+        salt = self[event_type] = zlib.crc32(f"{self._session_id}/{event_type}".encode())
+        return salt
+
+
+def checksums(
+    salts: Salts, seqs: list[int], positions: list[int], types: list[str], data: list[bytes]
+) -> Iterator[int]:
+    """Return the checksum of each event: CRC-32 over its data, begun with its session, type, seq and position.
+
+    In C throughout, since every event that is read from the store goes through it (0.2 µs each).
+    """
+    return map(zlib.crc32, data, map(xor, map(salts.__getitem__, types), map(xor, seqs, positions)))
+
+
+def body_checksum(session_id: SessionId, name: str | int, data: bytes) -> int:
+    """Return the checksum of a snapshot (named by its seq) or a blob (by its id)."""
+    return zlib.crc32(data, zlib.crc32(f"{session_id}/{name}".encode()))

@@ -1,0 +1,346 @@
+"""The one writer of the stored log: a thread that commits whatever arrived while it committed before.
+
+Every statement hands the interpreter's lock back, and a busy event loop keeps it for up to 5 ms: 512 single inserts
+took 2.6 s beside one. So rows go in by statements that hold up to 256 of them.
+"""
+
+import asyncio
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from queue import Empty, SimpleQueue
+from typing import Any
+from zlib import crc32
+
+import apsw
+
+from contracts.events import LIFECYCLE_TYPES
+from domain.errors import SequenceConflict, SessionNotFound, TowpathError
+from domain.ids import SessionId, make_epoch
+from domain.ports import Recorded, StoredSnapshot
+from infrastructure.eventlogs.commit import Append, Change, Commit, Group, Order, Row
+from infrastructure.eventlogs.reader import decode_listing
+from infrastructure.eventlogs.schema import (
+    CHECKPOINT_PAGES,
+    DISK_ERRORS,
+    Durability,
+    Execute,
+    Run,
+    Salts,
+    body_checksum,
+    row_id,
+    translate,
+)
+
+COMMIT_APPENDS = 4_096
+CACHED_SESSIONS = 8_192
+ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
+
+
+SELECT_SESSION = """
+SELECT key, session_id, epoch, seq, position, earliest, trimmed, bytes, oldest, run, deleted_at, listing
+FROM sessions WHERE session_id = ?
+"""
+EVENT_WIDTH, SESSION_WIDTH = 7, 17
+INSERT_EVENTS = "INSERT INTO events (id, position, type, timestamp, lifecycle, checksum, data) VALUES {rows}"
+UPSERT_SESSIONS = """
+INSERT INTO sessions (
+    key, session_id, epoch, seq, position, earliest, trimmed, bytes, oldest, run, deleted_at,
+    listing, status, mode, archived, at_rest, last_activity
+) VALUES {rows} ON CONFLICT (key) DO UPDATE SET
+    seq = excluded.seq, position = excluded.position, earliest = excluded.earliest, trimmed = excluded.trimmed,
+    bytes = excluded.bytes, oldest = excluded.oldest, run = excluded.run, deleted_at = excluded.deleted_at,
+    listing = excluded.listing, status = excluded.status, mode = excluded.mode, archived = excluded.archived,
+    at_rest = excluded.at_rest, last_activity = excluded.last_activity
+"""
+UPSERT_SNAPSHOT = """
+INSERT INTO snapshots (session, seq, checksum, data) VALUES (?, ?, ?, ?) ON CONFLICT (session) DO UPDATE
+SET seq = excluded.seq, checksum = excluded.checksum, data = excluded.data WHERE excluded.seq >= seq
+"""
+REPLACE_BLOB = "REPLACE INTO blobs (session, blob_id, checksum, data) VALUES (?, ?, ?, ?)"
+# Up to which event must go: the first that leaves few enough bytes, or the last that is too old, whichever is later.
+CUT = """
+SELECT max(
+    coalesce((SELECT id FROM (SELECT id, sum(length(data)) OVER (ORDER BY id) AS gone FROM events
+                              WHERE id > :low AND id <= :high) WHERE gone >= :excess ORDER BY id LIMIT 1), :high)
+        * (:excess > 0),
+    coalesce((SELECT id - 1 FROM events WHERE id > :low AND id <= :high AND timestamp >= :oldest
+              ORDER BY id LIMIT 1), :high),
+    :low)
+"""
+DROPPED = """
+SELECT sum(length(data)), max(position), coalesce(max(position) FILTER (WHERE lifecycle), 0)
+FROM events WHERE id > ? AND id <= ?
+"""
+
+
+class Writer:
+    """Owns the connection that writes. All but `put` runs in its thread."""
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        *,
+        run: Run,
+        durability: Durability,
+        copy_pages: Callable[[], object],
+        publish: Callable[[Commit], object],
+    ) -> None:
+        self._connection = connection
+        self._execute: Execute = connection.execute
+        self._run = run.number
+        self._durability = durability
+        self._position = run.position
+        self._copy_pages = copy_pages
+        self._publish = publish
+        self._copier = ThreadPoolExecutor(1, "log-checkpoint")
+        self._copying: Future[object] | None = None
+        self._pages = 0
+        self._next_key = int(self._execute("SELECT coalesce(max(key), 0) + 1 FROM sessions").get)
+        self._rows: dict[SessionId, Row] = {}
+        self._salts: dict[SessionId, Salts] = {}
+        self._queue: SimpleQueue[Append | Order | None] = SimpleQueue()
+        self.put = self._queue.put
+        self.thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+        connection.set_wal_hook(self._count_pages)
+
+    def _work(self) -> None:
+        running = True
+        while running:
+            jobs: list[Append | Order | None] = [self._queue.get()]
+            with suppress(Empty):
+                while len(jobs) < COMMIT_APPENDS:
+                    jobs.append(self._queue.get_nowait())
+            appends: list[Append] = []
+            for job in jobs:
+                if isinstance(job, Append):
+                    appends.append(job)
+                    continue
+                self._commit(appends)
+                appends = []
+                if job is None:
+                    running = False
+                else:
+                    self._obey(job)
+            self._commit(appends)
+            self._checkpoint()
+        self._copier.shutdown()
+
+    def _commit(self, appends: list[Append]) -> None:
+        if not appends:
+            return
+        group = Group(self._position, self._next_key)
+        try:
+            self._begin(appends)
+            for append in appends:
+                try:
+                    self._add(group, append)
+                except TowpathError as error:
+                    group.failures.append((append.future, error))
+                else:
+                    group.results.append((append.future, None))
+            self._write(group)
+            self._execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for it and the writer goes on
+            self._roll_back()
+            if len(appends) > 1 and not isinstance(error, DISK_ERRORS):
+                for append in appends:  # so that one bad append does not fail the others
+                    self._commit([append])
+            else:
+                self._fail([append.future for append in appends], error)
+        else:
+            self._finish(group)
+
+    def _obey(self, order: Order) -> None:
+        group = Group(self._position, self._next_key)
+        try:
+            self._execute("BEGIN IMMEDIATE")
+            group.results.append((order.future, order.method(group, *order.arguments)))
+            self._write(group)
+            self._execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - as above
+            self._roll_back()
+            self._fail([order.future], error)
+        else:
+            self._finish(group)
+
+    def _begin(self, appends: Sequence[Append]) -> None:
+        """Begin, with a sync at the end where a session is written for the first time in this run.
+
+        So the mark that it was written is there after a power cut, whatever else is lost.
+        """
+        if self._durability == "process":
+            rows = [self._load(append.session_id) for append in appends]
+            unmarked = any(row is None or row.run != self._run for row in rows)
+            self._execute(f"PRAGMA synchronous = {'FULL' if unmarked else 'NORMAL'}")
+        self._execute("BEGIN IMMEDIATE")
+
+    def _add(self, group: Group, append: Append) -> None:
+        row = self._row(group, append.session_id)
+        if row is None:
+            if append.expected_seq:
+                raise SessionNotFound(append.session_id)
+            row = Row(group.next_key, append.session_id, make_epoch())
+            group.next_key += 1
+        elif row.seq != append.expected_seq or row.deleted_at is not None:
+            raise SequenceConflict(f"The log of {row.session_id} is at {row.seq}, not at {append.expected_seq}.")
+        group.rows[row.session_id] = row
+        group.floors.setdefault(row.session_id, row.position)
+        recorded = group.recorded.setdefault(row.session_id, [])
+        salts = self._salts.setdefault(row.session_id, Salts(row.session_id))
+        if row.seq == row.earliest:
+            row.oldest = append.events[0][1]
+        for kind, timestamp, data in append.events:
+            row.seq += 1
+            group.position += 1
+            lifecycle = kind in LIFECYCLE_TYPES
+            event = Recorded(row.session_id, row.seq, group.position, kind, data)
+            recorded.append(event)
+            if lifecycle:
+                group.lifecycle.append(event)
+            checksum = crc32(data, salts[kind] ^ row.seq ^ group.position)
+            group.events += (row_id(row.key, row.seq), group.position, kind, timestamp, lifecycle, checksum, data)
+            row.bytes += len(data)
+        row.position = group.position if append.events else row.position
+        row.listing = append.listing
+        row.run = self._run
+        if append.snapshot is not None:
+            group.snapshots.append(_snapshot(row, StoredSnapshot(row.seq, append.snapshot)))
+        group.blobs += [
+            (row.key, blob.blob_id, body_checksum(row.session_id, blob.blob_id, blob.data), blob.data)
+            for blob in append.blobs
+        ]
+        if append.events and append.events[-1][0] == "session-deleted":
+            _, row.oldest, data = append.events[-1]
+            row.deleted_at, row.listing, row.earliest, row.bytes = row.oldest, None, row.seq - 1, len(data)
+            group.deleted.append(row)
+
+    def _write(self, group: Group) -> None:
+        self._insert(INSERT_EVENTS, EVENT_WIDTH, group.events)
+        self._insert(
+            UPSERT_SESSIONS, SESSION_WIDTH, [column for row in group.rows.values() for column in row.columns()]
+        )
+        for snapshot in group.snapshots:
+            self._execute(UPSERT_SNAPSHOT, snapshot)
+        for blob in group.blobs:
+            self._execute(REPLACE_BLOB, blob)
+        for row in group.deleted:
+            self._execute("DELETE FROM events WHERE id > ? AND id < ?", (row_id(row.key, 0), row_id(row.key, row.seq)))
+            self._execute("DELETE FROM snapshots WHERE session = ?", (row.key,))
+            self._execute("DELETE FROM blobs WHERE session = ?", (row.key,))
+
+    def _insert(self, template: str, width: int, columns: list[Any]) -> None:
+        start = 0
+        for rows in ROWS_PER_STATEMENT:
+            while len(columns) - start >= rows * width:
+                self._execute(_statement(template, width, rows), columns[start : start + rows * width])
+                start += rows * width
+
+    def trim(self, group: Group, session_id: SessionId, max_bytes: int, oldest: int, snapshot: StoredSnapshot) -> int:
+        row = self._row(group, session_id)
+        if row is None:
+            raise SessionNotFound(session_id)
+        if row.deleted_at is not None:
+            return row.earliest
+        if snapshot.seq > row.seq:
+            raise ValueError(f"a snapshot at {snapshot.seq} of a log at {row.seq}")
+        low, high = row_id(row.key, row.earliest), row_id(row.key, min(snapshot.seq, row.seq - 1))
+        bounds = {"low": low, "high": high, "excess": row.bytes - max_bytes, "oldest": oldest}
+        cut = int(self._execute(CUT, bounds).get)
+        if cut > low:
+            gone, row.trimmed, lifecycle = self._execute(DROPPED, (low, cut)).fetchall()[0]
+            self._execute("UPDATE meta SET expired = max(expired, ?)", (lifecycle,))
+            self._execute("DELETE FROM events WHERE id > ? AND id <= ?", (low, cut))
+            row.bytes -= gone
+            row.earliest = cut - row_id(row.key, 0)
+            row.oldest = self._execute("SELECT timestamp FROM events WHERE id = ?", (cut + 1,)).get
+        group.rows[session_id] = row
+        group.snapshots.append(_snapshot(row, snapshot))
+        return row.earliest
+
+    def forget(self, group: Group, before: int) -> None:
+        self._execute(
+            "DELETE FROM events WHERE id IN (SELECT key << 40 | seq FROM sessions WHERE deleted_at < ?)", (before,)
+        )
+        gone = self._execute("DELETE FROM sessions WHERE deleted_at < ? RETURNING session_id, position", (before,))
+        for session_id, position in gone.fetchall():
+            group.forgotten.append(session_id)
+            self._execute(
+                "UPDATE meta SET position = max(position, ?), expired = max(expired, ?)", (self._position, position)
+            )
+
+    def quarantine(self, _group: Group, session_id: SessionId) -> None:
+        self._execute("UPDATE sessions SET quarantined = 1 WHERE session_id = ?", (session_id,))
+
+    def _row(self, group: Group, session_id: SessionId) -> Row | None:
+        """Return a row that may be changed: a copy, unless this transaction made it."""
+        return group.rows.get(session_id) or copy.copy(self._load(session_id))
+
+    def _load(self, session_id: SessionId) -> Row | None:
+        row = self._rows.get(session_id)
+        if row is None:
+            found = self._execute(SELECT_SESSION, (session_id,)).fetchall()
+            if not found:
+                return None
+            *columns, listing = found[0]
+            row = Row(*columns)
+            row.listing = None if listing is None else decode_listing(listing)
+            self._rows[session_id] = row
+        return row
+
+    def _finish(self, group: Group) -> None:
+        self._position, self._next_key = group.position, group.next_key
+        if len(self._rows) > CACHED_SESSIONS:
+            self._rows.clear()
+            self._salts.clear()
+        self._rows.update(group.rows)
+        for session_id in group.forgotten:
+            self._rows.pop(session_id, None)
+        changes = [
+            Change(session_id, row.known(), group.floors.get(session_id, 0), group.recorded.get(session_id, ()))
+            for session_id, row in group.rows.items()
+        ]
+        self._publish(Commit(self._position, changes, group.forgotten, group.lifecycle, group.results, group.failures))
+
+    def _fail(self, futures: Sequence[asyncio.Future[Any]], error: Exception) -> None:
+        failures: list[tuple[asyncio.Future[Any], Exception]] = [
+            (future, translate(error, self._connection) if isinstance(error, apsw.Error) else error)
+            for future in futures
+        ]
+        self._publish(Commit(self._position, (), (), (), (), failures))
+
+    def _roll_back(self) -> None:
+        with suppress(apsw.Error):
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+
+    def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        """Have the bulk of a grown write-ahead log copied beside the writer, and the rest by it.
+
+        Only when nothing is left to copy does the next commit begin the file anew; beside a busy writer that would
+        never be so.
+        """
+        if self._pages < CHECKPOINT_PAGES:
+            return
+        if self._copying is None:
+            self._copying = self._copier.submit(self._copy_pages)
+        elif self._copying.done():
+            self._copying = None
+            with suppress(apsw.Error):  # a full disk: it is tried again after further commits
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def _snapshot(row: Row, snapshot: StoredSnapshot) -> tuple[Any, ...]:
+    return row.key, snapshot.seq, body_checksum(row.session_id, snapshot.seq, snapshot.data), snapshot.data
+
+
+@cache
+def _statement(template: str, width: int, rows: int) -> str:
+    return template.format(rows=", ".join(["(" + ", ".join("?" * width) + ")"] * rows))
