@@ -22,8 +22,12 @@ from contracts.codec import encode
 from contracts.events import CURSOR_PATTERN, StreamClosing
 from contracts.problems import PROBLEM_JSON, Code, Problem
 
+ABORT_EXTENSION = "towpath.abort"
+"""In a request's ``scope["extensions"]``: ``abort()`` cuts the connection, with what it has not sent."""
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 1024 * 1024
+UPGRADE_BYTES = 8192
+"""The `websockets` library takes no longer line, and never answers a head that has one."""
 RETRY_MILLISECONDS = range(1000, 5000)
 
 _AFTER = re.compile(rb"[?&]after=([^&]*)")
@@ -174,6 +178,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if fault := self._fault(fields):
             self._refuse(400, "bad-request", fault)
             raise _Stop
+        if self._seen > UPGRADE_BYTES and self.parser.should_upgrade() and self._should_upgrade():
+            self._refuse(431, "header-too-large", f"The head of an upgrade has {UPGRADE_BYTES} bytes at most.")
+            raise _Stop
         path = self.url.partition(b"?")[0].decode("ascii")
         self._content_limit = self.limits.body_bytes_at.get(path, self.limits.body_bytes)
         if int(fields.get(b"content-length", 0)) > self._content_limit:
@@ -182,6 +189,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(self.connections) > self.limits.connections and path not in self.limits.spared_paths:
             self._refuse_overload(path, fields)
             raise _Stop
+        self.scope["extensions"] = {ABORT_EXTENSION: {"abort": self.transport.abort}}
         super().on_headers_complete()
         self._phase, self._seen, self._content = _Phase.BODY, 0, 0
         self.waiting.pop(self, None)
@@ -242,11 +250,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._arm(self.limits.idle_seconds, self._on_idle)
 
     def _on_idle(self) -> None:
+        # A slow client may still be taking its answer; one that took none of it since the last look is gone.
         unsent = self.transport.get_write_buffer_size()
-        if unsent not in (
-            0,
-            self._unsent,
-        ):  # a slow client still takes its answer; one that has stopped holds it
+        if unsent not in (0, self._unsent):
             self._unsent = unsent
             self._arm(self.limits.idle_seconds, self._on_idle)
         else:
@@ -268,13 +274,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         after = _AFTER.search(self.url)
         cursor = fields.get(b"last-event-id") or (after[1] if after else b"")
         position = b"id: %b\n" % cursor if _CURSOR.search(cursor) else b""
-        frame = encode(StreamClosing(reason="overload"))
-        body = b"retry: %d\nevent: stream-closing\n%bdata: %b\n\n" % (
-            secrets.choice(RETRY_MILLISECONDS),
-            position,
-            frame,
-        )
-        self._answer(200, "text/event-stream", body)
+        retry = b"retry: %d\n" % secrets.choice(RETRY_MILLISECONDS)
+        frame = b"event: stream-closing\n%bdata: %b\n\n" % (position, encode(StreamClosing(reason="overload")))
+        self._answer(200, "text/event-stream", retry + frame)
 
     def _refuse(self, status: int, code: Code, detail: str) -> None:
         problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, code=code)

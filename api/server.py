@@ -57,11 +57,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Runs one application until SIGTERM or SIGINT; ``run()`` returns when all is closed.
+    """Runs one application until SIGTERM or SIGINT; ``run()`` and ``serve()`` return when all is closed.
 
-    On the first signal it stops listening, calls *drain* (which ends all streams), waits up to
-    *grace_seconds* for the connections, and shuts the application's lifespan down. A second signal ends the
-    process at once, by that signal. *on_listening* gets the host and port once requests are answered.
+    On the first signal it stops listening, calls *drain* (which ends all streams), waits for the connections
+    (each at most *grace_seconds*), and shuts the application's lifespan down. A second signal ends the process
+    at once, by that signal. *on_listening* gets the host and port once requests are answered.
     """
 
     def __init__(
@@ -97,15 +97,11 @@ class Server(uvicorn.Server):
         self._grace_seconds = grace_seconds
 
     @override
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until a signal. Raises SystemExit when the application's start (3) or its end (1) failed."""
-        super().run(sockets)
+        await super().serve(sockets or [self._listener])
         if self.lifespan.should_exit:
             raise SystemExit(1)
-
-    @override
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().serve(sockets or [self._listener])
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -148,7 +144,10 @@ def _fit_open_files(limits: ConnectionLimits) -> ConnectionLimits:
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return limits
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (OSError, ValueError):  # macOS has a limit below its "infinity"
+        allowed = soft
     if allowed == wanted:
         return limits
     room = max(allowed - RESERVED_FILES, allowed // 2)

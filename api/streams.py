@@ -17,6 +17,7 @@ from litestar.types import Receive, Scope, Send
 from msgspec import UNSET
 
 from api import sse
+from api.http_protocol import ABORT_EXTENSION
 from contracts.events import CaughtUp, Connected, Heartbeat, StreamClosing, StreamFrame, StreamReset
 from domain.access import Principal
 from domain.cursors import format_cursor
@@ -34,7 +35,6 @@ RETRY_MS = 2000
 SWEEP_SECONDS = 1.0
 # A client that takes nothing for so long is gone, or as good as gone: it comes back with its cursor.
 STALLED_SECONDS = 30.0
-ABORT_EXTENSION = "towpath.abort"
 
 
 class Source(Protocol):

@@ -46,6 +46,11 @@ class ServerProcess:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def file_limit(self) -> int:
+        """Return the soft limit on open files."""
+        limits = Path(f"/proc/{self.process.pid}/limits").read_text().splitlines()
+        return next(int(line.split()[3]) for line in limits if line.startswith("Max open files"))
+
     def sockets(self) -> int:
         """Return how many sockets the process holds."""
         held = 0
@@ -62,13 +67,13 @@ class ServerProcess:
 
 @contextmanager
 def serving(
-    environment: dict[str, str] | None = None, files: int | None = None, **options: Any
+    environment: dict[str, str] | None = None, ulimit: str | None = None, **options: Any
 ) -> Iterator[ServerProcess]:
-    """Run an echo server with these Options until the block ends; *files* is how many it may open."""
+    """Run an echo server with these Options until the block ends; *ulimit* is what the shell is to set first."""
     port = options.setdefault("port", free_port())
     command = [sys.executable, "-m", "tests.server.echo_server", msgspec.json.encode(options).decode()]
     process = subprocess.Popen(
-        command if files is None else ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command],
+        command if ulimit is None else ["sh", "-c", f'ulimit {ulimit} && exec "$@"', "sh", *command],
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,

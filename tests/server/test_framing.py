@@ -180,6 +180,15 @@ def test_what_follows_a_request_is_not_run(server: ServerProcess, first: bytes, 
     assert b"/second" not in answer
 
 
+def test_what_follows_a_body_that_was_answered_early_is_not_run(server: ServerProcess) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"POST /refuse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab")
+        assert status_of(read_answer(connection)) == 401
+        connection.sendall(b"c\r\n0\r\n\r\n" + SECOND)
+
+        assert read_all(connection) == b""
+
+
 def test_a_request_behind_an_open_stream_ends_the_connection_only_when_it_floods(server: ServerProcess) -> None:
     with server.connect() as connection:
         connection.sendall(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")

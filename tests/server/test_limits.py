@@ -275,6 +275,10 @@ def test_chunks_without_content_do_not_go_on_for_ever(server: ServerProcess, end
     assert server.memory() - before < 10_000_000
 
 
+def test_an_application_can_cut_its_connection(server: ServerProcess) -> None:
+    assert server.say(b"GET /abort HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+
+
 def test_an_answer_that_nobody_reads_does_not_hold_its_connection(server: ServerProcess) -> None:
     with server.connect() as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

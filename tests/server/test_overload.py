@@ -6,6 +6,7 @@ import time
 import msgspec
 import pytest
 
+from api.server import RESERVED_FILES
 from tests.server.client import ServerProcess, code_of, read_all, serving, status_of
 
 CLOSE = b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
@@ -85,8 +86,25 @@ def still_open(connection: socket.socket) -> bool:
     return False
 
 
+def test_a_low_soft_limit_on_open_files_is_lifted_as_far_as_needed() -> None:
+    with serving(limits={"connections": 300, "spare_connections": 100}, ulimit="-S -n 256") as server:
+        assert server.file_limit() == 300 + 100 + RESERVED_FILES
+
+
+def test_a_hard_limit_on_open_files_lowers_the_cap() -> None:
+    with serving(limits={"connections": 2000}, ulimit="-n 200") as server:
+        flood = [server.connect() for _ in range(400)]
+        health = ask(server, b"/healthz")
+        ordinary = ask(server, b"/x")
+        for connection in flood:
+            connection.close()
+
+    assert status_of(health) == 200
+    assert status_of(ordinary) == 503
+
+
 def test_without_a_free_file_the_server_waits_without_spinning_and_recovers() -> None:
-    with serving(limits={"connections": 2000, "header_seconds": 1.0}, files=200, hoard_files=True) as server:
+    with serving(limits={"connections": 2000, "header_seconds": 1.0}, ulimit="-n 200", hoard_files=True) as server:
         flood = [server.connect() for _ in range(100)]
         before = server.cpu_seconds()
         time.sleep(1)  # what is measured
