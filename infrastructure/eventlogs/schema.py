@@ -8,7 +8,7 @@ found in a session by bisection, and no index over all events is needed but for 
 import errno
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from operator import xor
 from pathlib import Path
@@ -115,7 +115,7 @@ class StoreRefused(LogUnavailable):
 def translate(error: apsw.Error, connection: apsw.Connection | None = None) -> Unavailable:
     """Return the log's own error for the library's."""
     io_failed = isinstance(error, (apsw.IOError, apsw.CantOpenError))
-    cause = connection.system_errno() if connection is not None and io_failed else 0
+    cause = connection.system_errno if connection is not None and io_failed else 0
     own: Unavailable
     # The index of the write-ahead log can't grow on a full disk: an I/O error to SQLite.
     if isinstance(error, apsw.FullError) or cause in (errno.ENOSPC, errno.EDQUOT):
@@ -253,7 +253,7 @@ class Salts(dict[str, int]):
 
 
 def checksums(
-    salts: Salts, seqs: list[int], positions: list[int], types: list[str], data: list[bytes]
+    salts: Salts, seqs: Iterable[int], positions: Iterable[int], types: Iterable[str], data: Iterable[bytes]
 ) -> Iterator[int]:
     """Return the checksum of each event: CRC-32 over its data, begun with its session, type, seq and position.
 

@@ -21,11 +21,12 @@ from contracts.events import LIFECYCLE_TYPES
 from domain.errors import SequenceConflict, SessionNotFound, TowpathError
 from domain.ids import SessionId, make_epoch
 from domain.ports import Recorded, StoredSnapshot
-from infrastructure.eventlogs.commit import Append, Change, Commit, Group, Order, Row
+from infrastructure.eventlogs.commit import Append, Change, Commit, Entry, Group, Order, Row
 from infrastructure.eventlogs.reader import decode_listing
 from infrastructure.eventlogs.schema import (
     CHECKPOINT_PAGES,
     DISK_ERRORS,
+    SEQ_BITS,
     Durability,
     Execute,
     Run,
@@ -179,50 +180,57 @@ class Writer:
         self._execute("BEGIN IMMEDIATE")
 
     def _add(self, group: Group, append: Append) -> None:
-        row = self._row(group, append.session_id)
-        if row is None:
-            if append.expected_seq:
-                raise SessionNotFound(append.session_id)
-            row = Row(group.next_key, append.session_id, make_epoch())
-            group.next_key += 1
-        elif row.seq != append.expected_seq or row.deleted_at is not None:
+        entry = group.entries.get(append.session_id) or self._open(group, append)
+        row, salts = entry.row, entry.salts
+        if row.seq != append.expected_seq or row.deleted_at is not None:
             raise SequenceConflict(f"The log of {row.session_id} is at {row.seq}, not at {append.expected_seq}.")
-        group.rows[row.session_id] = row
-        group.floors.setdefault(row.session_id, row.position)
-        recorded = group.recorded.setdefault(row.session_id, [])
-        salts = self._salts.setdefault(row.session_id, Salts(row.session_id))
+        group.entries[row.session_id] = entry
         if row.seq == row.earliest:
             row.oldest = append.events[0][1]
+        seq, position, size = row.seq, group.position, row.bytes
         for kind, timestamp, data in append.events:
-            row.seq += 1
-            group.position += 1
+            seq += 1
+            position += 1
+            size += len(data)
+            event = Recorded(row.session_id, seq, position, kind, data)
+            entry.recorded.append(event)
             lifecycle = kind in LIFECYCLE_TYPES
-            event = Recorded(row.session_id, row.seq, group.position, kind, data)
-            recorded.append(event)
             if lifecycle:
                 group.lifecycle.append(event)
-            checksum = crc32(data, salts[kind] ^ row.seq ^ group.position)
-            group.events += (row_id(row.key, row.seq), group.position, kind, timestamp, lifecycle, checksum, data)
-            row.bytes += len(data)
-        row.position = group.position if append.events else row.position
-        row.listing = append.listing
-        row.run = self._run
+            checksum = crc32(data, salts[kind] ^ seq ^ position)
+            group.events += (row.key << SEQ_BITS | seq, position, kind, timestamp, lifecycle, checksum, data)
+        if append.events:
+            group.position = row.position = position
+        row.seq, row.bytes, row.listing, row.run = seq, size, append.listing, self._run
         if append.snapshot is not None:
-            group.snapshots.append(_snapshot(row, StoredSnapshot(row.seq, append.snapshot)))
-        group.blobs += [
-            (row.key, blob.blob_id, body_checksum(row.session_id, blob.blob_id, blob.data), blob.data)
-            for blob in append.blobs
-        ]
+            group.snapshots.append(_snapshot(row, StoredSnapshot(seq, append.snapshot)))
+        for blob in append.blobs:
+            checksum = body_checksum(row.session_id, blob.blob_id, blob.data)
+            group.blobs.append((row.key, blob.blob_id, checksum, blob.data))
         if append.events and append.events[-1][0] == "session-deleted":
             _, row.oldest, data = append.events[-1]
-            row.deleted_at, row.listing, row.earliest, row.bytes = row.oldest, None, row.seq - 1, len(data)
+            row.deleted_at, row.listing, row.earliest, row.bytes = row.oldest, None, seq - 1, len(data)
             group.deleted.append(row)
+
+    def _open(self, group: Group, append: Append) -> Entry:
+        """Return what a transaction may change of a session: a copy. A first append makes the session."""
+        stored = self._load(append.session_id)
+        if stored is not None:
+            row = copy.copy(stored)
+        elif append.expected_seq:
+            raise SessionNotFound(append.session_id)
+        else:
+            row = Row(group.next_key, append.session_id, make_epoch())
+            group.next_key += 1
+        salts = self._salts.get(row.session_id)
+        if salts is None:
+            salts = self._salts[row.session_id] = Salts(row.session_id)
+        return Entry(row, row.position, salts)
 
     def _write(self, group: Group) -> None:
         self._insert(INSERT_EVENTS, EVENT_WIDTH, group.events)
-        self._insert(
-            UPSERT_SESSIONS, SESSION_WIDTH, [column for row in group.rows.values() for column in row.columns()]
-        )
+        rows = [entry.row for entry in group.entries.values()]
+        self._insert(UPSERT_SESSIONS, SESSION_WIDTH, [column for row in rows for column in row.columns()])
         for snapshot in group.snapshots:
             self._execute(UPSERT_SNAPSHOT, snapshot)
         for blob in group.blobs:
@@ -240,9 +248,10 @@ class Writer:
                 start += rows * width
 
     def trim(self, group: Group, session_id: SessionId, max_bytes: int, oldest: int, snapshot: StoredSnapshot) -> int:
-        row = self._row(group, session_id)
-        if row is None:
+        stored = self._load(session_id)
+        if stored is None:
             raise SessionNotFound(session_id)
+        row = copy.copy(stored)
         if row.deleted_at is not None:
             return row.earliest
         if snapshot.seq > row.seq:
@@ -257,7 +266,7 @@ class Writer:
             row.bytes -= gone
             row.earliest = cut - row_id(row.key, 0)
             row.oldest = self._execute("SELECT timestamp FROM events WHERE id = ?", (cut + 1,)).get
-        group.rows[session_id] = row
+        group.entries[session_id] = Entry(row, row.position, Salts(session_id))
         group.snapshots.append(_snapshot(row, snapshot))
         return row.earliest
 
@@ -274,10 +283,6 @@ class Writer:
 
     def quarantine(self, _group: Group, session_id: SessionId) -> None:
         self._execute("UPDATE sessions SET quarantined = 1 WHERE session_id = ?", (session_id,))
-
-    def _row(self, group: Group, session_id: SessionId) -> Row | None:
-        """Return a row that may be changed: a copy, unless this transaction made it."""
-        return group.rows.get(session_id) or copy.copy(self._load(session_id))
 
     def _load(self, session_id: SessionId) -> Row | None:
         row = self._rows.get(session_id)
@@ -296,13 +301,12 @@ class Writer:
         if len(self._rows) > CACHED_SESSIONS:
             self._rows.clear()
             self._salts.clear()
-        self._rows.update(group.rows)
         for session_id in group.forgotten:
             self._rows.pop(session_id, None)
-        changes = [
-            Change(session_id, row.known(), group.floors.get(session_id, 0), group.recorded.get(session_id, ()))
-            for session_id, row in group.rows.items()
-        ]
+        changes = []
+        for session_id, entry in group.entries.items():
+            self._rows[session_id] = entry.row
+            changes.append(Change(session_id, entry.row.known(), entry.floor, entry.recorded))
         self._publish(Commit(self._position, changes, group.forgotten, group.lifecycle, group.results, group.failures))
 
     def _fail(self, futures: Sequence[asyncio.Future[Any]], error: Exception) -> None:
