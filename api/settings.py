@@ -185,9 +185,9 @@ def _convert(name: str, given: _Given) -> Any:
 
 
 def _to_path(_type: type, value: Any) -> Path:
-    if isinstance(value, str) and value and "\0" not in value:
+    if isinstance(value, Path) or (isinstance(value, str) and value and "\0" not in value):
         return Path(value)
-    raise ValueError(f"give a path, not {value!r}.")
+    raise ValueError("give a path.")
 
 
 def _host(value: str, _: Path) -> str:
@@ -215,7 +215,7 @@ def _origin(value: str) -> str:
     advice = "give a scheme, a name and perhaps a port, such as https://towpath.example.org."
     if parts.scheme not in DEFAULT_PORTS or parts.path.strip("/") or not _NETLOC(parts.netloc.lower()):
         raise ValueError(advice)
-    if parts.query or parts.fragment or "?" in value or "#" in value or parts.port == 0:
+    if re.search(r"[?#\s]", value) or parts.port == 0:  # urlsplit passes over some of them
         raise ValueError(advice)
     if _is_unspecified(parts.hostname or ""):
         raise ValueError("no browser can be told to go there; " + advice)

@@ -48,7 +48,22 @@ class DataDir:
         self._lock = _locked(self.path)
 
     def read(self, name: str) -> bytes | None:
-        return read_private(self.path / name)
+        path = self.path / name
+        try:
+            descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StartRefused(f"{path} can't be read: {error.strerror}.") from error
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise StartRefused(f"{path} is not a regular file. Move it away.")
+            if found.st_uid != os.geteuid():
+                raise StartRefused(f"{path} belongs to uid {found.st_uid}, not to this user.")
+            if found.st_mode & 0o077:
+                raise StartRefused(f"Others may read or write {path}: run `chmod 600` on it.")
+            return file.read()
 
     def replace(self, name: str, data: bytes) -> None:
         fresh = self.path / f".{name}.new"
@@ -74,25 +89,6 @@ class DataDir:
         """Take ``server.json`` away and let go of the lock."""
         (self.path / _SERVER_FILE).unlink(missing_ok=True)
         os.close(self._lock)
-
-
-def read_private(path: Path) -> bytes | None:
-    """Return a file's content as `PrivateFiles.read` promises it, also for who does not hold the lock."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | _OPEN_FLAGS)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StartRefused(f"{path} can't be read: {error.strerror}.") from error
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise StartRefused(f"{path} is not a regular file. Move it away.")
-        if found.st_uid != os.geteuid():
-            raise StartRefused(f"{path} belongs to uid {found.st_uid}, not to this user.")
-        if found.st_mode & 0o077:
-            raise StartRefused(f"Others may read or write {path}: run `chmod 600` on it.")
-        return file.read()
 
 
 def running_server(path: Path) -> RunningServer | None:

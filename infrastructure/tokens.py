@@ -10,6 +10,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -19,7 +20,7 @@ from msgspec import UNSET, Struct
 from contracts.codec import decoder, encode
 from contracts.events import TokenScope
 from contracts.views import Token
-from domain.access import OWNER_ID, Principal
+from domain.access import OWNER, OWNER_ID, Principal
 from domain.errors import StartRefused, TokenNotFound
 from domain.ids import SessionId, make_id
 from domain.ports import LOGIN_SECONDS, Clock, PrivateFiles
@@ -27,10 +28,9 @@ from domain.ports import LOGIN_SECONDS, Clock, PrivateFiles
 CODE_SECONDS = 600
 LIVE_CODES = 8
 LIVE_LOGINS = 64
-OWNER_FILE = "token"
+_OWNER_FILE = "token"
 _TOKENS_FILE = "tokens.json"
 _OWNER_TOKEN = re.compile(rb"[A-Za-z0-9_-]{32,256}").fullmatch
-_OWNER = Principal(token_id=OWNER_ID, name="owner", scope="full")
 _PREFIX_BYTES = 8
 
 
@@ -162,7 +162,7 @@ class FileCredentials:
         async with self._writing:
             if token_id == OWNER_ID:
                 secret = secrets.token_urlsafe(32)
-                await anyio.to_thread.run_sync(self._files.replace, OWNER_FILE, f"{secret}\n".encode())
+                await anyio.to_thread.run_sync(self._files.replace, _OWNER_FILE, f"{secret}\n".encode())
                 self._owner = sha256(secret.encode()).digest()
             elif all(token.token_id != token_id for token in self._stored.tokens):
                 raise TokenNotFound("There is no such token.")
@@ -198,8 +198,8 @@ class FileCredentials:
 
     def _index(self) -> None:
         self._tokens, self._logins = _Lookup(), _Lookup()
-        self._tokens.add(self._owner, _OWNER)
-        holders = {OWNER_ID: _OWNER}
+        self._tokens.add(self._owner, OWNER)
+        holders = {OWNER_ID: OWNER}
         for token in self._stored.tokens:
             holders[token.token_id] = principal = Principal(
                 token_id=token.token_id, name=token.name, scope=token.scope, session_id=token.session_id
@@ -211,11 +211,19 @@ class FileCredentials:
                 self._logins.add(login.digest, principal, login.expires_at)
 
 
+def owner_token(data_dir: Path) -> str:
+    """Return the owner's token, for the commands that act through the running server. Raises StartRefused."""
+    try:
+        return (data_dir / _OWNER_FILE).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartRefused(f"The owner's token can't be read: {error}.") from error
+
+
 def _owner_digest(files: PrivateFiles) -> bytes:
-    found = files.read(OWNER_FILE)
+    found = files.read(_OWNER_FILE)
     if found is None:
         found = secrets.token_urlsafe(32).encode()
-        files.replace(OWNER_FILE, found + b"\n")
+        files.replace(_OWNER_FILE, found + b"\n")
     found = found.strip()
     if not _OWNER_TOKEN(found):
         raise StartRefused(
