@@ -12,14 +12,15 @@ from typing_extensions import override
 
 from contracts.catalog import EVENTS
 from contracts.codec import decode_body
-from contracts.events import ID_PATTERN, MAX_SAFE_INTEGER
+from contracts.events import CURSOR_PATTERN, ID_PATTERN, MAX_SAFE_INTEGER
 from domain.errors import InvalidParameter
 from domain.ids import SessionId, is_identifier
 
 ABSENT = -1
 CURSOR_LENGTH = 64
 _ID = ID_PATTERN.removeprefix("^").partition("$")[0]
-_CURSOR = rf"^(0|{_ID}\.[0-9]{{1,15}})?$"  # published; domain/cursors.py refuses, and says more than a pattern could
+# Published; domain/cursors.py refuses, and says more than a pattern could.
+_CURSOR = f"^(0|{CURSOR_PATTERN.removeprefix('^').partition('$')[0]})?$"
 
 
 def _list_of(item: str) -> str:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 # `$` alone also matches before a final newline in Python, but not in ECMA-262, which JSON Schema follows.
 ID_PATTERN = r"^[a-zA-Z0-9_-]{8,32}$(?!\n)"
-CURSOR_PATTERN = r"^[a-zA-Z0-9_-]{8,32}\.[0-9]{1,15}$(?!\n)"
+CURSOR_PATTERN = r"^[a-zA-Z0-9_-]{8,32}\.[0-9]{1,16}$(?!\n)"
 MAX_SAFE_INTEGER = 2**53 - 1
 EVENT_BYTES = 64 * 1024
 SYSTEM_SESSION_ID = "system_0"

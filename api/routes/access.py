@@ -4,6 +4,7 @@ from typing import Annotated
 
 from litestar import Controller, Response, delete, get, post
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET
 
@@ -30,14 +31,16 @@ class Logins(Controller):
 
     @post("/login", operation_id="logIn", security=PUBLIC, status_code=200, responses=problems(401, 429, 507))
     async def log_in(
-        self, request: GatedRequest, doorkeeper: Doorkeeper, data: JSONBody[Login]
+        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper], data: JSONBody[Login]
     ) -> Response[views.WhoAmI]:
         """Trade a login code, or a token, for a cookie of this browser's own."""
         login = await doorkeeper.log_in(data, peer=request.user.peer)
         return Response(_whoami(login.principal), cookies=[_cookie(request.user, login.secret, LOGIN_SECONDS)])
 
     @post("/logout", operation_id="logOut", status_code=200, responses=problems(507))
-    async def log_out(self, request: GatedRequest, doorkeeper: Doorkeeper) -> Response[views.LoggedOut]:
+    async def log_out(
+        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper]
+    ) -> Response[views.LoggedOut]:
         """End this browser's login and its streams. A token that a program sent stays good."""
         await doorkeeper.log_out(request.auth, peer=request.user.peer)
         return Response(views.LoggedOut(), cookies=[_cookie(request.user, "", 0)])
@@ -48,7 +51,9 @@ class Logins(Controller):
         return _whoami(request.auth)
 
     @post("/login-codes", operation_id="createLoginCode", status_code=201)
-    async def create_login_code(self, request: GatedRequest, doorkeeper: Doorkeeper) -> views.LoginCode:
+    async def create_login_code(
+        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper]
+    ) -> views.LoginCode:
         """Make a code that logs one browser in, once, within ten minutes."""
         return doorkeeper.make_code(request.auth, peer=request.user.peer)
 
@@ -60,20 +65,20 @@ class Tokens(Controller):
     tags = ("access",)
 
     @get("/", operation_id="listTokens")
-    async def list_tokens(self, doorkeeper: Doorkeeper) -> views.TokenList:
+    async def list_tokens(self, doorkeeper: NamedDependency[Doorkeeper]) -> views.TokenList:
         """List the further tokens, without their secrets."""
         return views.TokenList(tokens=doorkeeper.tokens())
 
     @post("/", operation_id="createToken", status_code=201, responses=problems(404, 410, 503, 507))
     async def create_token(
-        self, request: GatedRequest, doorkeeper: Doorkeeper, data: JSONBody[CreateToken]
+        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper], data: JSONBody[CreateToken]
     ) -> views.TokenMade:
         """Make a token; its secret is shown this once."""
         return await doorkeeper.make_token(request.auth, data, peer=request.user.peer)
 
     @delete("/{tokenId:str}", operation_id="revokeToken", status_code=200, responses=problems(404, 503, 507))
     async def revoke_token(
-        self, request: GatedRequest, doorkeeper: Doorkeeper, token_id: TokenIdParameter
+        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper], token_id: TokenIdParameter
     ) -> views.TokenRemoved:
         """End a token, its logins and its streams. The owner's is replaced: the new one is in the data directory."""
         return await doorkeeper.revoke_token(request.auth, token_id, peer=request.user.peer)

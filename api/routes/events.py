@@ -1,6 +1,7 @@
 """What happens, as streams: one session's, or many sessions' on one connection."""
 
 from litestar import Controller, get
+from litestar.di import NamedDependency
 from litestar.status_codes import HTTP_204_NO_CONTENT
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -37,8 +38,8 @@ class SessionEvents(Controller):
     async def stream_session(
         self,
         request: GatedRequest,
-        reading: Reading,
-        streams: Streams,
+        reading: NamedDependency[Reading],
+        streams: NamedDependency[Streams],
         session_id: SessionIdParameter,
         last_event_id: LastEventId = "",
         after: AfterCursor = "",
@@ -55,7 +56,9 @@ class SessionEvents(Controller):
         return streams.session(SessionId(session_id), opening, holder=request.auth, types=chosen, follow=follow)
 
     @get("/status", operation_id="getEventsStatus", responses=problems(400, 404, 410))
-    async def get_events_status(self, reading: Reading, session_id: SessionIdParameter) -> views.EventsStatus:
+    async def get_events_status(
+        self, reading: NamedDependency[Reading], session_id: SessionIdParameter
+    ) -> views.EventsStatus:
         """Tell how a session's stream stands."""
         return await reading.events_status(SessionId(session_id))
 
@@ -70,8 +73,8 @@ class StoreEvents(Controller):
     async def stream_store(
         self,
         request: GatedRequest,
-        reading: Reading,
-        streams: Streams,
+        reading: NamedDependency[Reading],
+        streams: NamedDependency[Streams],
         last_event_id: LastEventId = "",
         after: AfterCursor = "",
         sessions: SessionIds = "",

@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from api.openapi import PUBLIC
 
@@ -24,7 +25,7 @@ def show_page() -> Response[bytes]:
 
 
 @get("/static/{name:str}", include_in_schema=False, security=PUBLIC, sync_to_thread=False)
-def get_static(name: str) -> Response[bytes]:
+def get_static(name: FromPath[str]) -> Response[bytes]:
     """Return one of the page's own files."""
     media_type = _MEDIA_TYPES.get(name)
     if media_type is None:

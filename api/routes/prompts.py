@@ -1,6 +1,7 @@
 """What a session is asked to do; what comes of it arrives on the session's stream."""
 
 from litestar import Controller, post
+from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import UNSET
 
@@ -20,20 +21,22 @@ class Prompts(Controller):
 
     @post("/prompt", operation_id="submitPrompt", status_code=202, responses=problems(404, 409, 410, 429, 503, 507))
     async def submit_prompt(
-        self, live: Sessions, session_id: SessionIdParameter, data: JSONBody[SubmitPrompt]
+        self, live: NamedDependency[Sessions], session_id: SessionIdParameter, data: JSONBody[SubmitPrompt]
     ) -> views.PromptAccepted:
         """Hand a prompt to the session's agent; what it does arrives on the event stream."""
         return await live.submit(SessionId(session_id), data)
 
     @post("/cancel", operation_id="cancelTurn", status_code=202, responses=problems(404, 409, 410, 503, 507))
     async def cancel_turn(
-        self, live: Sessions, session_id: SessionIdParameter, data: JSONBody[CancelTurn]
+        self, live: NamedDependency[Sessions], session_id: SessionIdParameter, data: JSONBody[CancelTurn]
     ) -> views.TurnCancelled:
         """Stop a turn, or take it out of the queue."""
         turn_id = None if data.turn_id is UNSET else TurnId(data.turn_id)
         return await live.cancel(SessionId(session_id), turn_id)
 
     @post("/resume", operation_id="resumeSession", status_code=202, responses=problems(400, 404, 410, 503, 507))
-    async def resume_session(self, live: Sessions, session_id: SessionIdParameter) -> views.SessionResumed:
+    async def resume_session(
+        self, live: NamedDependency[Sessions], session_id: SessionIdParameter
+    ) -> views.SessionResumed:
         """Go on after a restart: release the prompts that are held."""
         return await live.resume(SessionId(session_id))

@@ -1,6 +1,7 @@
 """Sessions: list, make, look up, change, delete; their state, history and large bodies."""
 
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import UNSET, Raw
 
@@ -40,7 +41,7 @@ class SessionList(Controller):
     @get("/", operation_id="listSessions", responses=problems(400))
     async def list_sessions(
         self,
-        reading: Reading,
+        reading: NamedDependency[Reading],
         limit: Limit = 50,
         cursor: PageCursor = "",
         status: StatusFilter = "",
@@ -58,7 +59,9 @@ class SessionList(Controller):
         )
 
     @post("/", operation_id="createSession", responses=problems(403, 409, 422, 503, 507))
-    async def create_session(self, live: Sessions, data: JSONBody[CreateSession]) -> Response[views.Session]:
+    async def create_session(
+        self, live: NamedDependency[Sessions], data: JSONBody[CreateSession]
+    ) -> Response[views.Session]:
         """Make a session. Nothing is started before its first prompt."""
         session = await live.open(data)
         return Response(session, headers={"Location": f"/api/session/{session.session_id}"})
@@ -71,36 +74,40 @@ class OneSession(Controller):
     tags = ("sessions",)
 
     @get("/", operation_id="getSession", responses=problems(400, 404, 410))
-    async def get_session(self, reading: Reading, session_id: SessionIdParameter) -> views.Session:
+    async def get_session(self, reading: NamedDependency[Reading], session_id: SessionIdParameter) -> views.Session:
         """Look a session up."""
         return await reading.get(SessionId(session_id))
 
     @patch("/", operation_id="updateSession", responses=problems(404, 410, 503, 507))
     async def update_session(
-        self, live: Sessions, session_id: SessionIdParameter, data: JSONBody[UpdateSession]
+        self, live: NamedDependency[Sessions], session_id: SessionIdParameter, data: JSONBody[UpdateSession]
     ) -> views.Session:
         """Change a session's settings."""
         return await live.update(SessionId(session_id), data)
 
     @delete("/", operation_id="deleteSession", status_code=200, responses=problems(400, 404, 410, 503, 507))
-    async def delete_session(self, live: Sessions, session_id: SessionIdParameter) -> views.SessionRemoved:
+    async def delete_session(
+        self, live: NamedDependency[Sessions], session_id: SessionIdParameter
+    ) -> views.SessionRemoved:
         """End a session's processes and delete it."""
         return await live.delete(SessionId(session_id))
 
     @get("/status", operation_id="getSessionStatus", responses=problems(400, 404, 410))
-    async def get_status(self, reading: Reading, session_id: SessionIdParameter) -> views.SessionStatusView:
+    async def get_status(
+        self, reading: NamedDependency[Reading], session_id: SessionIdParameter
+    ) -> views.SessionStatusView:
         """Tell how a session stands."""
         return await reading.status(SessionId(session_id))
 
     @get("/snapshot", operation_id="getSessionSnapshot", responses=problems(400, 404, 410))
-    async def get_snapshot(self, reading: Reading, session_id: SessionIdParameter) -> views.Snapshot:
+    async def get_snapshot(self, reading: NamedDependency[Reading], session_id: SessionIdParameter) -> views.Snapshot:
         """Return a session's state, and the cursor from which a stream goes on after it."""
         return await reading.snapshot(SessionId(session_id))
 
     @get("/history", operation_id="getSessionHistory", responses=problems(400, 404, 410))
     async def get_history(
         self,
-        reading: Reading,
+        reading: NamedDependency[Reading],
         session_id: SessionIdParameter,
         after: AfterSeq = ABSENT,
         before: BeforeSeq = ABSENT,
@@ -119,7 +126,7 @@ class OneSession(Controller):
 
     @get("/blobs/{blobId:str}", operation_id="getBlob", media_type=_BLOB, responses=problems(400, 404, 410))
     async def get_blob(
-        self, reading: Reading, session_id: SessionIdParameter, blob_id: BlobIdParameter
+        self, reading: NamedDependency[Reading], session_id: SessionIdParameter, blob_id: BlobIdParameter
     ) -> Response[bytes]:
         """Return a large body whole."""
         # Never a page of ours: whoever opens it in a browser gets a file.
