@@ -298,6 +298,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             (b"content-type", media_type.encode()),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-cache, no-transform"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
             (b"connection", b"close"),
         ]
         head = b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -101,9 +101,10 @@ def test_where_a_request_is_cut_does_not_change_the_refusal(server: ServerProces
     assert status_of(answer) == 400
 
 
-def test_a_refusal_names_no_server_and_has_a_date(server: ServerProcess) -> None:
+def test_a_refusal_names_no_server_and_has_a_date_and_no_referrer(server: ServerProcess) -> None:
     head = server.say(AMBIGUOUS["two-hosts"]).partition(b"\r\n\r\n")[0].lower()
 
+    assert b"\r\nreferrer-policy: no-referrer" in head
     assert b"\r\nserver:" not in head
     assert head.count(b"\r\ndate:") == 1
 
