@@ -69,9 +69,7 @@ def resident_mb(pids: list[int]) -> float:
 
 def description() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown CPU"
-    )
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown CPU")
     memory_gib = os.sysconf("SC_PHYS_PAGES") * resource.getpagesize() / 2**30
     git = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "none"

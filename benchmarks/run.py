@@ -37,9 +37,7 @@ SPARE_FILES = 200
 
 
 @contextlib.contextmanager
-def started(
-    command: list[str], launch: Launch, *, ready_path: str | None
-) -> Iterator[tuple[list[int], float]]:
+def started(command: list[str], launch: Launch, *, ready_path: str | None) -> Iterator[tuple[list[int], float]]:
     """Run a server on its core; yield its processes and the seconds until it answered. Ends its group."""
     server_core, _ = machine.cores()
     log = BUILD / "server.log"
@@ -114,9 +112,7 @@ def measure(client: Path, contender: Contender, scenario: Scenario, seconds: flo
             begun, busy, own = time.monotonic(), machine.busy_seconds(server_core), machine.cpu_seconds(pids)
             load_command = [str(client), *(f"{name}={value}" for name, value in options.items())]
             with machine.pinned_to(client_core):
-                load = subprocess.run(
-                    load_command, capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False
-                )
+                load = subprocess.run(load_command, capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False)
             if load.returncode:
                 raise RuntimeError(load.stderr.strip()[:500] or f"the client ended with {load.returncode}")
             others = machine.busy_seconds(server_core) - busy - (machine.cpu_seconds(pids) - own)

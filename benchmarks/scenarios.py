@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 REPLAYED_EVENTS = 100_000
-PROBE = "/api/session/sess00000000/status"
+PROBE = "/api/sessions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +36,8 @@ SCENARIOS = {
         title="one session, 100 streams, 20 events at a time",
         options=_throughput(100, 1, batch=500, window=250, burst=20),
     ),
-    "B1": Scenario(
-        title="1,000 sessions, a stream each", options=_throughput(1000, 1000, batch=5000, window=2500)
-    ),
-    "B5": Scenario(
-        title="5,000 sessions, a stream each", options=_throughput(5000, 5000, batch=5000, window=5000)
-    ),
+    "B1": Scenario(title="1,000 sessions, a stream each", options=_throughput(1000, 1000, batch=5000, window=2500)),
+    "B5": Scenario(title="5,000 sessions, a stream each", options=_throughput(5000, 5000, batch=5000, window=5000)),
     "D": Scenario(
         title="10,000 idle streams on 100 sessions, then one event to each",
         options={"mode": "idle", "streams": 10_000, "sessions": 100, "settle": 2},
