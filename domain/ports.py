@@ -5,7 +5,7 @@ milliseconds since the Unix epoch unless a name says otherwise.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -261,6 +261,7 @@ class Agent(Protocol):
         """
 
 
+@runtime_checkable  # Litestar looks whether what it injects is one
 class AgentLauncher(Protocol):
     """Knows the agent profiles and makes agents."""
 

@@ -4,6 +4,7 @@ asyncio's by nature, as the durable log is: an append is a future, and a commit 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from operator import attrgetter
 from typing import Any
@@ -48,6 +49,7 @@ class MemoryEventLog:
     def __init__(self, *, window_seconds: float = WINDOW_SECONDS) -> None:
         self.epoch = make_epoch()
         self.position = 0
+        self.counts: Counter[str] = Counter()
         self._loop = asyncio.get_running_loop()
         self._watchers = Watchers(window_seconds=window_seconds)
         self._sessions: dict[SessionId, _Session] = {}
@@ -81,6 +83,7 @@ class MemoryEventLog:
                 self.position += 1
                 session.events.append(Recorded(session_id, session.seq, self.position, kind, data))
                 session.timestamps.append(timestamp)
+                self.counts[kind] += 1
                 if kind in LIFECYCLE_TYPES:
                     touched.add(None)
             session.batches.clear()
