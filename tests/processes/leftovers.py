@@ -23,9 +23,16 @@ while True:
         os.setsid()
 """
 
-# as many as can be started, each in the background of the one before
+# three loops that fork as fast as they can, up to a number that the machine bears if nobody ends them
 STORM = """
-echo started
-storm() { while :; do $2 sleep "$1" & done; }
+storm() {
+    i=0
+    while [ $i -lt 400 ]; do
+        i=$((i + 1))
+        [ $i -ne 50 ] || echo started
+        $2 sleep "$1" &
+    done
+}
 storm "$1" "$2" & storm "$1" "$2" & storm "$1" "$2"
+wait
 """

@@ -81,7 +81,7 @@ async def test_an_interrupt_is_the_commands_to_handle() -> None:
 
 async def test_an_interrupt_leaves_what_left_the_commands_group() -> None:
     mark = fresh_mark()
-    script = """setsid sh -c 'echo started; exec sleep "$0"' "$1" & sleep 300"""
+    script = """setsid sh -c 'echo started; exec sleep "$0"' "$1" & exec sleep 300"""
     async with await shell(script, mark) as process:
         await line(process.stdout)
         process.interrupt()
@@ -144,7 +144,6 @@ async def test_no_storm_of_forks_outruns_the_end(how: str) -> None:
     async with await shell(STORM, mark, how) as process:
         await line(process.stdout)
         with fail_after(10):
-            await until(lambda: len(marked(mark)) > 100)
             process.kill()
             await process.gone()
 
