@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.types import ControllerRouterHandler
 
 from api.gates import Gates
 from api.hosts import HostRules
@@ -36,7 +36,7 @@ class Services(NamedTuple):
 
 def create_app(
     services: Services, settings: Settings, *, port: int, routes: tuple[ControllerRouterHandler, ...] = ()
-) -> ASGIApp:
+) -> Gates:
     """Return the whole application for a server on *port*, with further *routes* behind the same gates."""
     return Gates(
         create_litestar(services, routes),

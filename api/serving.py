@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import anyio
@@ -15,7 +15,7 @@ from api.server import Server, listen
 from api.settings import Settings
 from api.streams import Streams
 from api.version import VERSION
-from api.wiring import Core, DataDir, announce_server, hold_data_dir, open_core
+from api.wiring import Core, announce_server, hold_data_dir, open_core
 from contracts.views import LoginCode
 from domain.access import OWNER
 
@@ -29,24 +29,30 @@ def serve(settings: Settings, on_ready: Ready) -> None:
     """
     configure_logs(settings.log_level, stream=sys.stderr)
     with hold_data_dir(settings) as data_dir:
-        anyio.run(partial(_serve, settings, data_dir, on_ready), backend_options={"use_uvloop": True})
+        announce = partial(announce_server, data_dir, version=VERSION)
+        core = open_core(settings, data_dir)
+        anyio.run(partial(_serve, settings, core, announce, on_ready), backend_options={"use_uvloop": True})
 
 
-async def _serve(settings: Settings, data_dir: DataDir, on_ready: Ready) -> None:
+async def _serve(
+    settings: Settings,
+    opened: AbstractAsyncContextManager[Core],
+    announce: Callable[[str, int], None],
+    on_ready: Ready,
+) -> None:
     listener = listen(settings.host, settings.port)
-    async with open_core(settings, data_dir) as core, open_services(core, settings) as services:
+    async with opened as core, open_services(core, settings) as services:
 
-        def announce(host: str, port: int) -> None:
-            announce_server(data_dir, host=host, port=port, version=VERSION)
-            code, expires_at = core.credentials.make_code(OWNER)
-            on_ready(LoginCode(url=f"{settings.url}/login#{code}", expires_at=expires_at))
+        def on_listening(host: str, port: int) -> None:
+            announce(host, port)
+            on_ready(core.doorkeeper.make_code(OWNER, peer="console"))
 
         server = Server(
             create_app(services, settings, port=settings.port),
             listener=listener,
             limits=connection_limits(settings),
             drain=services.streams.drain,
-            on_listening=announce,
+            on_listening=on_listening,
         )
         await server.serve()
 

@@ -5,7 +5,7 @@ Light to import: the commands use it to find a running server.
 
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from api.settings import Settings
+from contracts.views import Agent as AgentProfile
 from domain.access import FailedAttempts
 from domain.doorkeeper import Doorkeeper
 from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog
@@ -26,8 +27,9 @@ from infrastructure.clock import SystemClock
 from infrastructure.datadir import DataDir, RunningServer, running_server
 from infrastructure.eventlogs.sqlite import SqliteEventLog
 from infrastructure.processes.environment import ALLOWED, minimal_environment
-from infrastructure.tokens import OWNER_FILE, FileCredentials
-from infrastructure.workspace import Directories
+from infrastructure.processes.process import Limits as ProcessLimits
+from infrastructure.tokens import FileCredentials, owner_token
+from infrastructure.workspace import Workspace
 
 RETENTION_CHECK_SECONDS = 60
 DRAIN_SECONDS = 10
@@ -57,10 +59,10 @@ def hold_data_dir(settings: Settings) -> Iterator[DataDir]:
 def find_server(data_dir: Path) -> tuple[str, str] | None:
     """Return the URL of the server that runs on a data directory, and the owner's token; `None` if none runs."""
     server = running_server(data_dir)
-    return None if server is None else (server.url, (data_dir / OWNER_FILE).read_text().strip())
+    return None if server is None else (server.url, owner_token(data_dir))
 
 
-def announce_server(data_dir: DataDir, *, host: str, port: int, version: str) -> None:
+def announce_server(data_dir: DataDir, host: str, port: int, *, version: str) -> None:
     """Say in the data directory where the server is, for the commands."""
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - listening anywhere includes here
     url = f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
@@ -83,16 +85,12 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         )
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
-        directories = Directories([Path(root) for root in settings.roots])
-        launcher = ProfileLauncher(
-            open_directory=directories.open_directory,
-            environment=minimal_environment((*ALLOWED, *settings.agent_environment), os.environ, {}),
-            tasks=tasks,
-        )
+        workspace = Workspace(roots=settings.roots)
+        launcher = _launcher(settings, workspace, tasks)
         sessions = Sessions(
             log=log,
             launcher=launcher,
-            workspace=directories,
+            workspace=workspace,
             clock=clock,
             tasks=tasks,
             limits=Limits(
@@ -110,6 +108,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             audit=audit,
             emit=SystemLog(log=log, clock=clock).emit,
             monotonic=time.monotonic,
+            url=settings.url,
         )
         await sessions.recover()
         tasks.start_soon(_retain, sessions)
@@ -125,6 +124,29 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             reading=Reading(log=log, clock=clock),
             tasks=tasks,
         )
+
+
+def _launcher(settings: Settings, workspace: Workspace, tasks: TaskGroup) -> ProfileLauncher:
+    return ProfileLauncher(
+        environment=minimal_environment((*ALLOWED, *settings.agent_environment), os.environ, {}),
+        limits=ProcessLimits(),
+        open_directory=workspace.open_directory,
+        tasks=tasks,
+    )
+
+
+@asynccontextmanager
+async def open_log(settings: Settings, data_dir: DataDir) -> AsyncIterator[EventLog]:
+    """Open the log alone, to look through it: no crash is put right, nothing is trimmed."""
+    async with SqliteEventLog.open(data_dir.path / "towpath.db", durability=settings.durability) as log:
+        yield log
+
+
+async def agent_profiles(settings: Settings) -> Sequence[AgentProfile]:
+    """Return the agent profiles that a server with these settings has."""
+    async with anyio.create_task_group() as tasks:
+        launcher = _launcher(settings, Workspace(roots=settings.roots), tasks)
+    return launcher.profiles()
 
 
 async def _retain(sessions: Sessions) -> None:

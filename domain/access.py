@@ -35,6 +35,9 @@ class Principal(Struct, frozen=True, kw_only=True):
         return revoked_id in (self.token_id, self.login_id)
 
 
+OWNER = Principal(token_id=OWNER_ID, name="owner", scope="full")
+
+
 def require_access(principal: Principal, *, method: str, path: str) -> None:
     """Let a request pass if the principal's scope covers its route; a WebSocket counts as an unsafe method.
 

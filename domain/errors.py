@@ -2,8 +2,8 @@
 
 TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound
-├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, PromptTooLarge, UnknownMode, InvalidWorkingDir,
-│            OutsideRoots, InvalidBody
+├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, PromptTooLarge, UnknownMode,
+│            InvalidWorkingDir, OutsideRoots
 ├── Conflict: TurnOver, SessionBusy, QueueFull
 ├── Denied: WrongCredential, TooManyAttempts, InsufficientScope
 ├── CursorExpired
@@ -107,10 +107,6 @@ class SessionBusy(Conflict):
 
 class QueueFull(Conflict):
     """The session's queue is full."""
-
-
-class InvalidBody(Invalid):
-    """The members of a body do not go together."""
 
 
 class Denied(TowpathError):

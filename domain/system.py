@@ -20,11 +20,10 @@ class SystemLog:
 
     async def emit(self, *events: Event) -> None:
         """Record unstamped events; durable when this returns. Raises LogFull, LogUnavailable."""
-        if self._seq is None:
-            found = await self._find()
-            self._seq = found if self._seq is None else self._seq  # another task may have looked meanwhile
-        before, now = self._seq, self._clock.now()
-        self._seq += len(events)
+        found = await self._find() if self._seq is None else 0
+        before = found if self._seq is None else self._seq  # another task may have begun meanwhile
+        now = self._clock.now()
+        self._seq = before + len(events)
         stamped = [
             replace(event, session_id=SYSTEM, seq=before + place, timestamp=now)
             for place, event in enumerate(events, start=1)
