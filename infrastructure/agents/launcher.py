@@ -10,7 +10,7 @@ from domain.errors import UnknownMode
 from domain.ids import SessionId
 from domain.ports import Agent, Emit
 from infrastructure.agents.shell import OpenDirectory, ShellAgent, find_shell
-from infrastructure.processes.process import Limits
+from infrastructure.processes.process import NO_LIMITS, Limits
 
 
 class ProfileLauncher:
@@ -20,7 +20,12 @@ class ProfileLauncher:
     """
 
     def __init__(
-        self, *, environment: Mapping[str, str], limits: Limits, open_directory: OpenDirectory, tasks: TaskGroup
+        self,
+        *,
+        environment: Mapping[str, str],
+        limits: Limits = NO_LIMITS,
+        open_directory: OpenDirectory,
+        tasks: TaskGroup,
     ) -> None:
         self._environment = environment
         self._limits = limits

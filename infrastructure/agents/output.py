@@ -41,7 +41,7 @@ class Stream:
 
 
 class Output:
-    """Passes on what *process* writes, as fast as *emit* takes it. What comes after the turn has no turnId."""
+    """Passes on what *process* writes, as fast as *emit* takes it; in a turn until the first `drain`."""
 
     def __init__(self, process: Process, *, turn_id: TurnId, emit: Emit) -> None:
         self.streams = (Stream("stdout", process.stdout), Stream("stderr", process.stderr))
@@ -56,8 +56,8 @@ class Output:
             if await self._pass_on(newest=stream) < BUSY_CHARACTERS:
                 await sleep(JOIN_SECONDS)
 
-    async def end_turn(self) -> None:
-        """Pass on what is in the pipes: it is the last that belongs to the turn."""
+    async def drain(self) -> None:
+        """Pass on what is in the pipes; what comes later belongs to no turn."""
         await self._pass_on(newest=None)
         self._turn_id = UNSET
 

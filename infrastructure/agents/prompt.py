@@ -82,11 +82,11 @@ class Prompt:
                 if self.stop.is_set():
                     await process.gone()
             self.report = reported(process)
-            await self._deliver(process, output.end_turn)
+            await self._deliver(process, output.drain)
             self.exited.set()
             with suppress(SupervisorLost):
                 await process.gone()
-            await self._deliver(process, output.end_turn)
+            await self._deliver(process, output.drain)
             tasks.cancel_scope.cancel()
 
     async def _deliver(self, process: Process, deliver: Callable[..., Awaitable[None]], *what: object) -> None:

@@ -1,0 +1,57 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from anyio import create_task_group
+from msgspec import UNSET
+
+from contracts.events import Event
+from domain.errors import UnknownMode
+from infrastructure.agents.launcher import ProfileLauncher
+from infrastructure.workspace import Workspace
+from tests.agents.sessions import SESSION
+
+
+async def emit(*_: Event) -> None:
+    raise AssertionError("nothing happens before the first turn")
+
+
+@pytest.fixture
+async def launcher(tmp_path: Path) -> AsyncIterator[ProfileLauncher]:
+    """Yield a launcher that finds programs in tmp_path alone."""
+    async with create_task_group() as tasks:
+        yield ProfileLauncher(
+            environment={"PATH": str(tmp_path)}, open_directory=Workspace(roots=[tmp_path]).open_directory, tasks=tasks
+        )
+
+
+async def test_the_shell_profile_names_the_best_shell_there_is(tmp_path: Path, launcher: ProfileLauncher) -> None:
+    titles = []
+    for name in ("sh", "bash"):
+        (tmp_path / name).symlink_to("/bin/sh")
+        (shell,) = launcher.profiles()
+        assert (shell.mode, shell.protocol, shell.available, shell.reason) == ("shell", "shell", True, UNSET)
+        titles.append(shell.title)
+
+    assert titles == ["Shell (sh)", "Shell (bash)"]
+
+
+async def test_without_a_shell_the_profile_says_what_to_do(launcher: ProfileLauncher) -> None:
+    (shell,) = launcher.profiles()
+
+    assert not shell.available
+    assert isinstance(shell.reason, str)
+    assert "install bash" in shell.reason
+
+
+async def test_an_agent_starts_nothing_before_its_first_turn(tmp_path: Path, launcher: ProfileLauncher) -> None:
+    agent = launcher.launch(SESSION, mode="shell", working_dir=str(tmp_path), emit=emit)
+
+    assert not agent.alive
+    await agent.cancel()
+    await agent.close()
+
+
+async def test_an_unknown_mode_is_refused(tmp_path: Path, launcher: ProfileLauncher) -> None:
+    with pytest.raises(UnknownMode):
+        launcher.launch(SESSION, mode="claude", working_dir=str(tmp_path), emit=emit)
