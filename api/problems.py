@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from contracts.codec import MalformedBody
 from contracts.events import ID_PATTERN
 from contracts.problems import PROBLEM_JSON, Code, Problem
+from contracts.requests import LINE_PATTERN, PROMPT_PATTERN, TEXT_PATTERN
 from domain import errors
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.BlobNotFound: (404, "blob-not-found"),
     errors.TokenNotFound: (404, "token-not-found"),
     errors.NotFound: (404, "not-found"),
-    errors.InvalidBody: (400, "invalid-body"),
     errors.WrongCredential: (401, "unauthorized"),
     errors.InsufficientScope: (403, "insufficient-scope"),
     errors.TooManyAttempts: (429, "too-many-attempts"),
@@ -43,7 +43,13 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.SessionQuarantined: (410, "session-quarantined"),
     errors.Draining: (503, "draining"),
 }
-ID_TEXT = ID_PATTERN.removesuffix(r"(?!\n)")
+ID_TEXT = f"Ids match {ID_PATTERN.removesuffix(r'(?!\n)')}."
+_PATTERNS = {
+    ID_PATTERN: ID_TEXT,
+    PROMPT_PATTERN: "The prompt is empty, or it holds a NUL character.",
+    LINE_PATTERN: "Control characters, line ends among them, are not allowed here.",
+    TEXT_PATTERN: "NUL characters are not allowed here.",
+}
 
 
 def problem(status: int, code: Code, detail: str, *, member: str | UnsetType = UNSET) -> Problem:
@@ -69,15 +75,25 @@ def of_validation(error: ValidationException) -> Problem:
     """Return the body for what Litestar refused, the first offending member named."""
     first: dict[str, Any] = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
     source = str(getattr(first.get("source"), "value", first.get("source", "body")))
-    key = str(first.get("key", ""))
-    detail = str(first.get("message") or error.detail)
+    key = _camel(str(first.get("key", "")))
+    detail = _in_words(str(first.get("message") or error.detail))
     if source == "path":
-        is_session = key in ("session_id", "sessionId")
-        text = f"Ids match {ID_TEXT}."
-        return problem(400, "invalid-session-id" if is_session else "invalid-id", text, member=key)
+        return problem(400, "invalid-session-id" if key == "sessionId" else "invalid-id", ID_TEXT, member=key)
     if source in ("query", "header", "cookie"):
         return problem(400, "invalid-parameter", detail, member=key)
-    return problem(400, "invalid-body", detail, member=f"$.{key}" if key and key != "data" else "$")
+    if key == "data" or not key:
+        return problem(400, "invalid-body", "There is no body." if detail == "'data'" else detail, member="$")
+    return problem(400, "invalid-body", detail, member=f"$.{key}")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _in_words(message: str) -> str:
+    """Return the decoder's message, a broken pattern in words."""
+    return next((text for pattern, text in _PATTERNS.items() if repr(pattern) in message), message)
 
 
 def of_http(error: HTTPException) -> Problem:
