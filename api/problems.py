@@ -43,7 +43,7 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.SessionQuarantined: (410, "session-quarantined"),
     errors.Draining: (503, "draining"),
 }
-ID_TEXT = f"Ids match {ID_PATTERN.removesuffix(r'(?!\n)')}."
+ID_TEXT = "Ids match {}.".format(ID_PATTERN.removesuffix(r"(?!\n)"))
 _PATTERNS = {
     ID_PATTERN: ID_TEXT,
     PROMPT_PATTERN: "The prompt is empty, or it holds a NUL character.",
