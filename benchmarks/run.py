@@ -47,7 +47,7 @@ def started(command: list[str], launch: Launch, *, ready_path: str | None) -> It
     try:
         while not _answers(launch.port, ready_path):
             if server.poll() is not None or time.monotonic() > begun + START_SECONDS:
-                raise RuntimeError(f"the server did not start: {log.read_text()[-2000:]}")
+                raise RuntimeError(f"the server did not start: {_last_line(log)}")
             time.sleep(0.002)
         took = time.monotonic() - begun
         yield machine.process_tree(server.pid), took
@@ -55,6 +55,11 @@ def started(command: list[str], launch: Launch, *, ready_path: str | None) -> It
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text().strip().splitlines()
+    return f"{lines[-1]} (more in {log})" if lines else "it said nothing"
 
 
 def _answers(port: int, path: str | None) -> bool:
@@ -147,7 +152,7 @@ def runs(names: list[str], scenarios: list[str], repetitions: int) -> Iterator[t
     for scenario in scenarios:
         for repetition in range(repetitions):
             for name in names:
-                if CONTENDERS[name].is_towpath or not SCENARIOS[scenario].towpath_only:
+                if name == "towpath" or not SCENARIOS[scenario].towpath_only:
                     yield scenario, repetition, name
     if "towpath" in names:
         yield from (("alone", repetition, "towpath") for repetition in range(repetitions))
