@@ -104,10 +104,11 @@ GatedRequest = Request[Visitor, Principal, State]
 class Refused(Exception):
     """A gate stays shut."""
 
-    def __init__(self, status: int, code: Code, detail: str) -> None:
+    def __init__(self, status: int, code: Code, detail: str, *, allow: str = "") -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
+        self.headers = {"Allow": allow} if allow else {}
 
 
 class Gates:
@@ -144,6 +145,8 @@ class Gates:
         if bearer is None and (path == LOGIN_PATH if public else login is not None or method == "WEBSOCKET"):
             _check_origin(fields, visitor.site, method)
         if not public:
+            if bearer is None and login is None:
+                _check_method(method, path)
             principal = self._doorkeeper.admit(token=bearer, login=login, peer=visitor.peer)
             scope["auth"] = principal
             await self._doorkeeper.authorize(principal, method=method, path=path)
@@ -171,7 +174,10 @@ class Gates:
         )
 
     async def _refuse(self, error: Refused | TowpathError, scope: Scope, receive: Receive, send: Send) -> None:
-        body = problem(error.status, error.code, str(error)) if isinstance(error, Refused) else of_domain(error)
+        if isinstance(error, Refused):
+            body, extra = problem(error.status, error.code, str(error)), error.headers
+        else:
+            body, extra = of_domain(error), headers_of(error)
         visitor, principal = scope.get("user"), scope.get("auth")
         self._audit.note(
             "denied",
@@ -181,7 +187,7 @@ class Gates:
             path=scope["path"],
         )
         headers = [(b"content-type", PROBLEM_JSON.encode()), *_ALWAYS, *_UNLESS_SET]
-        headers += [(name.lower().encode(), value.encode()) for name, value in headers_of(error).items()]
+        headers += [(name.lower().encode(), value.encode()) for name, value in extra.items()]
         if (
             isinstance(error, (WrongCredential, TooManyAttempts))
             and isinstance(visitor, Visitor)
@@ -242,6 +248,18 @@ def _cookie(fields: dict[bytes, str], wanted: str) -> bytes | None:
         if name.strip() == wanted:
             return value.strip().encode("latin-1")
     return None
+
+
+def _check_method(method: str, path: str) -> None:
+    """Tell a stranger that a public route does not take this method: no credential would help."""
+    allowed = [public for public in _PUBLIC if _is_public(public, path)]
+    if allowed and method not in ("OPTIONS", "WEBSOCKET"):
+        raise Refused(
+            405,
+            "method-not-allowed",
+            "This address does not take this method; Allow lists those it takes.",
+            allow=", ".join(sorted(allowed)),
+        )
 
 
 def _is_public(method: str, path: str) -> bool:

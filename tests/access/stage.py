@@ -1,4 +1,4 @@
-"""What the tests of access share: a clock that stands still, a record instead of an audit file, a door with its keys."""
+"""What the tests of access share: a clock that stands still, an audit kept in a list, a door with its keys."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -16,7 +16,7 @@ def make_rules(
 
 def origin(rules: HostRules, host: str, scheme: str = "http") -> str | None:
     site = rules.site(host, scheme)
-    return site and site.origin
+    return None if site is None else site.origin
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ LOOK_ALIKES = [
     "localhost\\evil",
     "localhost\n",
     "localhost\0",
-    "ｌocalhost",
+    "\uff4cocalhost",
     "192.168.0.10:8780",
 ]
 

@@ -30,9 +30,7 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
-def test_without_any_setting_the_server_is_on_loopback_and_works_where_it_was_started(
-    cwd: Path, tmp_path: Path
-) -> None:
+def test_without_any_setting_the_server_is_on_loopback_and_works_where_it_was_started(cwd: Path) -> None:
     settings = load(cwd)
 
     assert (settings.host, settings.port, settings.url) == ("127.0.0.1", 8780, "http://127.0.0.1:8780")
