@@ -6,7 +6,7 @@ it again after 5 ms at worst: 256 rows took 0.2 s. So a page comes as one row of
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 import msgspec
@@ -14,7 +14,8 @@ import msgspec
 from contracts.codec import encode
 from domain.errors import BlobNotFound, CursorExpired, SessionNotFound, SessionQuarantined
 from domain.ids import Epoch, SessionId
-from domain.ports import Batch, Head, Listing, ListingFilter, Recorded, StoredSnapshot
+from domain.ports import BATCH_BYTES, Batch, Head, Listing, ListingFilter, Recorded, StoredSnapshot
+from infrastructure.eventlogs.recording import select
 from infrastructure.eventlogs.schema import Execute, Salts, body_checksum, checksums, row_id, translated
 from infrastructure.eventlogs.tail import Known
 
@@ -25,10 +26,12 @@ _decode_integers = msgspec.json.Decoder(list[int]).decode
 # How far one read with a filter looks: 4096 events take about 3 ms.
 SCANNED_EVENTS = 4096
 
-SESSIONS = """
+SESSIONS_WHERE = """
 SELECT session_id, key, epoch, seq, position, earliest, trimmed, listing, deleted_at IS NOT NULL, quarantined
-FROM sessions WHERE session_id IN (SELECT value FROM json_each(?))
+FROM sessions WHERE {condition}
 """
+ALL_SESSIONS = SESSIONS_WHERE.format(condition="true")
+NAMED_SESSIONS = SESSIONS_WHERE.format(condition="session_id IN (SELECT value FROM json_each(?))")
 PAGE = """
 SELECT count(*), sum(checksum), '[' || {ids} || ']', '[' || group_concat(position) || ']',
        group_concat(type), CAST(group_concat(data, char(10)) AS BLOB)
@@ -36,6 +39,12 @@ FROM (SELECT * FROM events WHERE id > ? AND id <= ? {filter} ORDER BY id LIMIT ?
 """
 PAGE_OF_ALL = PAGE.format(ids="NULL", filter="")
 PAGE_OF_TYPES = PAGE.format(ids="group_concat(id)", filter="AND type IN (SELECT value FROM json_each(?))")
+SIZE = """
+SELECT count(*), total(size)
+FROM (SELECT length(data) AS size FROM events WHERE id > ? AND id <= ? {filter} ORDER BY id LIMIT ?)
+"""
+SIZE_OF_ALL = SIZE.format(filter="")
+SIZE_OF_TYPES = SIZE.format(filter="AND type IN (SELECT value FROM json_each(?))")
 LIFECYCLE = """
 SELECT s.session_id, s.key, e.id, e.position, e.type, e.checksum, e.data
 FROM events AS e JOIN sessions AS s ON s.key = e.id >> 40
@@ -115,11 +124,12 @@ def read_session(
         if after >= head.seq:
             return stored.known, Batch((), after)
         if types is None:
-            events = _page(execute, stored, after, limit)
+            events, _ = select(page_after(execute, stored, after, limit), 0, limit, None)
             return stored.known, Batch(events, events[-1].seq)
         upto = min(after + SCANNED_EVENTS, head.seq)
-        events = _fetch(execute, stored, after, upto, limit, types)
-        return stored.known, Batch(events, events[-1].seq if len(events) == limit else upto)
+        found, whole = _fetch(execute, stored, after, upto, limit, types)
+        events, complete = select(found, 0, limit, None)
+        return stored.known, Batch(events, upto if whole and complete else events[-1].seq)
 
 
 def read_sessions(
@@ -142,15 +152,13 @@ def read_sessions(
         upto = max(position, after, *(one.known.position for one in behind)) if behind else max(position, after)
         events: list[Recorded] = []
         for one in behind:
-            found = _page(execute, one, _seq_at(execute, one, after), share)
+            found = page_after(execute, one, _seq_at(execute, one, after), share)
             events += found
             if found[-1].seq < one.known.head.seq:
                 upto = min(upto, found[-1].position)
     events = sorted((event for event in events if event.position <= upto), key=lambda event: event.position)
-    if len(events) > limit:
-        events = events[:limit]
-        upto = events[-1].position
-    return stored, Batch([event for event in events if types is None or event.type in types], upto)
+    chosen, complete = select(events, 0, limit, types)
+    return stored, Batch(chosen, upto if complete else chosen[-1].position)
 
 
 def read_lifecycle(
@@ -167,9 +175,11 @@ def read_lifecycle(
         seq = row - row_id(key, 0)
         if [checksum] != list(checksums(Salts(session_id), [seq], [place], [kind], [data])):
             raise Damaged(session_id)
-        if types is None or kind in types:
-            events.append(Recorded(session_id, seq, place, kind, data))
-    return Batch(events, rows[-1][3] if len(rows) == limit else max(position, after, rows[-1][3] if rows else 0))
+        events.append(Recorded(session_id, seq, place, kind, data))
+    chosen, complete = select(events, 0, limit, types)
+    newest = events[-1].position if events else after
+    upto = newest if len(events) == limit else max(position, newest)
+    return Batch(chosen, upto if complete else chosen[-1].position)
 
 
 def read_snapshot(connection: apsw.Connection, session_id: SessionId) -> StoredSnapshot | None:
@@ -214,6 +224,12 @@ def read_listed(
     ]
 
 
+def every_session(connection: apsw.Connection) -> Sequence[tuple[Stored, bool]]:
+    """Return all sessions, tombstones included, and whether each is quarantined."""
+    with transaction(connection) as execute:
+        return [_stored(row) for row in execute(ALL_SESSIONS).fetchall()]
+
+
 def read_restless(connection: apsw.Connection) -> Sequence[SessionId]:
     """As `EventLog.restless`."""
     return _ids(connection, "SELECT session_id FROM sessions WHERE at_rest = 0 AND NOT quarantined")
@@ -239,14 +255,18 @@ def _ids(connection: apsw.Connection, statement: str, bindings: tuple[int, ...] 
 
 
 def _load_all(execute: Execute, sessions: Collection[SessionId]) -> list[Stored]:
-    loaded = []
-    for row in execute(SESSIONS, (encode(list(sessions)).decode(),)).fetchall():
-        session_id, key, epoch, seq, position, earliest, trimmed, listing, deleted, quarantined = row
+    rows = execute(NAMED_SESSIONS, (encode(list(sessions)).decode(),)).fetchall()
+    loaded = [_stored(row) for row in rows]
+    for stored, quarantined in loaded:
         if quarantined:
-            raise SessionQuarantined(session_id)
-        head = Head(epoch, seq, earliest, None if listing is None else decode_listing(listing), bool(deleted))
-        loaded.append(Stored(session_id, key, Known(head, position, trimmed)))
-    return loaded
+            raise SessionQuarantined(stored.session_id)
+    return [stored for stored, _ in loaded]
+
+
+def _stored(row: tuple[Any, ...]) -> tuple[Stored, bool]:
+    session_id, key, epoch, seq, position, earliest, trimmed, listing, deleted, quarantined = row
+    head = Head(epoch, seq, earliest, None if listing is None else decode_listing(listing), bool(deleted))
+    return Stored(session_id, key, Known(head, position, trimmed)), bool(quarantined)
 
 
 def _seq_at(execute: Execute, stored: Stored, position: int) -> int:
@@ -258,27 +278,40 @@ def _seq_at(execute: Execute, stored: Stored, position: int) -> int:
     return int(found) - row_id(stored.key, 0)
 
 
-def _page(execute: Execute, stored: Stored, after: int, limit: int) -> Sequence[Recorded]:
+def page_after(execute: Execute, stored: Stored, after: int, limit: int) -> Sequence[Recorded]:
     """Return the next events, of which there are some."""
-    upto = min(stored.known.head.seq, after + limit)
-    events = _fetch(execute, stored, after, upto, limit, None)
-    if len(events) != upto - after:
+    events, whole = _fetch(execute, stored, after, stored.known.head.seq, limit, None)
+    if not events or (whole and events[-1].seq != stored.known.head.seq):
         raise Damaged(stored.session_id)
     return events
 
 
 def _fetch(
     execute: Execute, stored: Stored, after: int, upto: int, limit: int, types: Collection[str] | None
-) -> Sequence[Recorded]:
+) -> tuple[Sequence[Recorded], bool]:
+    """Return about a batch of events, and whether there are no more up to *upto*."""
     first = row_id(stored.key, 0)
-    bounds = (first + after, first + upto)
+    bounds: tuple[Any, ...] = (first + after, first + upto)
+    if types is not None:
+        bounds = (*bounds, encode(list(types)).decode())
+    page, sizes = (PAGE_OF_ALL, SIZE_OF_ALL) if types is None else (PAGE_OF_TYPES, SIZE_OF_TYPES)
     try:
-        if types is None:
-            row = execute(PAGE_OF_ALL, (*bounds, limit)).fetchone()
-        else:
-            row = execute(PAGE_OF_TYPES, (*bounds, encode(list(types)).decode(), limit)).fetchone()
+        wanted = limit
+        while True:
+            held, size = execute(sizes, (*bounds, wanted)).fetchone()
+            if held <= 1 or size < 2 * BATCH_BYTES:
+                break
+            wanted = max(1, int(held * BATCH_BYTES / size))
+        row = execute(page, (*bounds, wanted)).fetchone()
     except apsw.CorruptError as error:
         raise Damaged(stored.session_id) from error
+    events = _decode(stored, after, row)
+    return events, len(events) < wanted
+
+
+def _decode(stored: Stored, after: int, row: tuple[Any, ...]) -> Sequence[Recorded]:
+    """Take a page of joined columns apart and verify it."""
+    first = row_id(stored.key, 0)
     count, total, ids, positions, kinds, lines = row
     if not count:
         return ()

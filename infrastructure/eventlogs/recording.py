@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from contracts.codec import encode
 from contracts.events import Event
 from domain.ids import SessionId
-from domain.ports import Recorded
+from domain.ports import BATCH_BYTES, Recorded
 
 
 def encode_events(session_id: SessionId, events: Sequence[Event], expected_seq: int) -> list[tuple[str, int, bytes]]:
@@ -26,13 +26,14 @@ def encode_events(session_id: SessionId, events: Sequence[Event], expected_seq: 
 def select(
     events: Sequence[Recorded], start: int, limit: int, types: Collection[str] | None
 ) -> tuple[Sequence[Recorded], bool]:
-    """Return up to *limit* of *events* from index *start* on, and whether all the rest was looked through."""
-    if types is None:
-        return events[start : start + limit], len(events) <= start + limit
-    found = []
+    """Return what fits into a batch of *events* from index *start* on, and whether all the rest was looked through."""
+    found: list[Recorded] = []
+    size = 0
     for index in range(start, len(events)):
-        if events[index].type in types:
-            found.append(events[index])
-            if len(found) == limit:
+        event = events[index]
+        if types is None or event.type in types:
+            found.append(event)
+            size += len(event.data)
+            if len(found) >= limit or size >= BATCH_BYTES:
                 return found, index == len(events) - 1
     return found, True

@@ -117,8 +117,10 @@ def translate(error: apsw.Error, connection: apsw.Connection | None = None) -> U
     io_failed = isinstance(error, (apsw.IOError, apsw.CantOpenError))
     cause = connection.system_errno if connection is not None and io_failed else 0
     own: Unavailable
+    if isinstance(error, apsw.NotADBError):
+        own = StoreRefused("The file is not a database. Move it away, or name another data directory.")
     # The index of the write-ahead log can't grow on a full disk: an I/O error to SQLite.
-    if isinstance(error, apsw.FullError) or cause in (errno.ENOSPC, errno.EDQUOT):
+    elif isinstance(error, apsw.FullError) or cause in (errno.ENOSPC, errno.EDQUOT):
         own = LogFull("The disk that holds the log is full. Free some space, and writing goes on by itself.")
     else:
         own = LogUnavailable(
@@ -168,17 +170,9 @@ def check_identity(connection: apsw.Connection, migrations: tuple[str, ...] = MI
     """Return the version of the file, 0 for an empty one. Raises StoreRefused for a foreign or a newer file."""
     name = Path(connection.filename).name
     execute: Execute = connection.execute
-    try:
-        application, version, objects = (
-            execute(statement).get
-            for statement in (
-                "PRAGMA application_id",
-                "PRAGMA user_version",
-                "SELECT count(*) FROM sqlite_schema",
-            )
-        )
-    except apsw.NotADBError as error:
-        raise StoreRefused(f"{name} is not a database. Move it away, or name another data directory.") from error
+    application = execute("PRAGMA application_id").get
+    version = execute("PRAGMA user_version").get
+    objects = execute("SELECT count(*) FROM sqlite_schema").get
     if application != APPLICATION_ID and objects:
         raise StoreRefused(f"{name} is a database of another program. Name another data directory.")
     if version > len(migrations):

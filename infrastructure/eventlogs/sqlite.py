@@ -5,7 +5,8 @@ and a commit comes back by call_soon_threadsafe, once for all that it holds.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -52,6 +53,7 @@ class SqliteEventLog:
         self._loop = asyncio.get_running_loop()
         self._watchers = Watchers(window_seconds=window_seconds)
         self._tails = Tails(session_bytes=tail_bytes[0], total_bytes=tail_bytes[1])
+        self._counts: Counter[str] = Counter()
         self._life = Tail()
         self._life_bytes = tail_bytes[0]
         self._life.floor = self._position = store.run.position
@@ -114,6 +116,10 @@ class SqliteEventLog:
     @property
     def position(self) -> int:
         return self._position
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return self._counts
 
     def append(
         self,
@@ -225,6 +231,7 @@ class SqliteEventLog:
         for change in commit.changes:
             if change.events:
                 self._tails.extend(change.session_id, change.known, change.floor, change.events)
+                self._counts.update([event.type for event in change.events])
             else:
                 self._tails.update(change.session_id, change.known)
         for session_id in commit.forgotten:

@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 from contracts.codec import decode_event
 from contracts.events import SessionOutput, SessionStatus
 from domain.errors import BlobNotFound, CursorExpired, SequenceConflict, SessionNotFound
-from domain.ports import Blob, EventLog, ListingFilter, StoredSnapshot
+from domain.ports import BATCH_BYTES, Blob, EventLog, ListingFilter, StoredSnapshot
 from tests.eventlogs.stage import A, B, C, Owner, created, opened, read_on, seqs
 
 ENDLESS = 2**62
@@ -225,6 +225,33 @@ async def test_reads_by_type_through_a_long_log(log: EventLog) -> None:
         await owner.append(SessionStatus(status="idle"))
 
     assert await read_on(log, A, types={"session-status"}) == [1 + 1000 * n for n in range(1, 11)]
+
+
+@pytest.mark.parametrize("types", [None, {"session-output"}])
+@pytest.mark.parametrize("size", [10, 3_000, 60_000, BATCH_BYTES])
+async def test_a_batch_ends_early_where_events_are_large(
+    log: EventLog, size: int, types: Collection[str] | None
+) -> None:
+    owner = await created(log, A)
+    await owner.write(*["x" * (size if number % 3 else 5) for number in range(40)])
+
+    after, found = 1, 0
+    while after < owner.seq:
+        batch = await log.read(A, after=after, limit=1_000, types=types)
+        assert sum(len(event.data) for event in batch.events[:-1]) < BATCH_BYTES
+        assert seqs(batch) == list(range(after + 1, batch.upto + 1))
+        after, found = batch.upto, found + len(batch.events)
+
+    assert found == 40
+
+
+async def test_counts_what_became_durable_by_type(log: EventLog) -> None:
+    owner = await created(log, A, "x", "y")
+    owner.seq = 9
+    with pytest.raises(SequenceConflict):
+        await owner.write("z")
+
+    assert log.counts == {"session-created": 1, "session-output": 2}
 
 
 async def test_readers_at_one_cursor_share_what_is_rendered(log: EventLog, request: pytest.FixtureRequest) -> None:
