@@ -117,9 +117,10 @@ async def test_cancel_interrupts_what_runs(command: str, session: ShellSession) 
     assert marked(mark) == []
 
 
-async def test_cancel_interrupts_the_shell_itself(session: ShellSession) -> None:
+@pytest.mark.parametrize("command", ["while :; do :; done", "while :; do echo x; done"])
+async def test_cancel_interrupts_the_shell_itself(command: str, session: ShellSession) -> None:
     async with create_task_group() as tasks:
-        ends = await begin(tasks, session, "echo ready; while :; do :; done", "ready")
+        ends = await begin(tasks, session, f"echo ready; {command}", "ready")
         await session.agent.cancel()
 
     assert ends[0].stop_reason == "cancelled"
