@@ -128,11 +128,12 @@ def login(target: Target, *, open_browser: bool) -> None:
 
 @towpath.command()
 @click.option("--mode", default="shell", show_default=True, help="Which agent; `towpath doctor` lists them.")
+@click.option("--dir", "folder", metavar="DIR", help="Where, as the server sees it.  [default: here]")
 @text_argument
 @target_options
 @pass_target
 @click.pass_context
-def run(context: click.Context, target: Target, mode: str, text: str) -> None:
+def run(context: click.Context, target: Target, mode: str, folder: str | None, text: str) -> None:
     """Run TEXT in a new session, in this directory.
 
     Shows what happens until the turn ends and ends with the exit code of what ran. TEXT `-` is what comes on the
@@ -144,7 +145,7 @@ def run(context: click.Context, target: Target, mode: str, text: str) -> None:
     """
     from api.commands import prompts
 
-    context.exit(prompts.run(target, mode, text))
+    context.exit(prompts.run(target, mode, folder, text))
 
 
 @towpath.command()

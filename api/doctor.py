@@ -61,7 +61,9 @@ def _examine(target: Target, settings: Settings) -> Iterator[Finding]:
         found = wiring.find_server(settings.data_dir)
         if found is None:
             yield Finding("none", "no server runs on this data directory")
-            yield from anyio.run(_from_files, settings)
+            yield from agents(anyio.run(wiring.agent_profiles, settings))
+            if settings.data_dir.exists():
+                yield from anyio.run(_from_files, settings)
         else:
             yield Finding("ok", f"a server runs at {found[0]}")
             yield from speak(target, _from_server)
@@ -89,19 +91,19 @@ def data_dir(path: Path) -> Iterator[Finding]:
     """Say whether a data directory is this user's alone and has room."""
     try:
         found = path.stat()
+        files = [(entry, entry.lstat()) for entry in path.iterdir()]
     except FileNotFoundError:
         yield Finding("none", f"the data directory {path} is not made yet")
         return
     except OSError as error:
-        yield Finding("bad", f"the data directory {path} can't be looked at: {error.strerror}")
-        return
-    if not stat.S_ISDIR(found.st_mode):
-        yield Finding("bad", f"{path} is not a directory: choose another by --data-dir")
+        yield Finding(
+            "bad", f"the data directory {path} can't be looked at: {error.strerror}; choose another by --data-dir"
+        )
         return
     open_to_others = [
         entry
-        for entry in (path, *path.iterdir())
-        if (other := entry.lstat()).st_mode & 0o077 or other.st_uid != os.geteuid()
+        for entry, about in [(path, found), *((file, about) for file, about in files if stat.S_ISREG(about.st_mode))]
+        if about.st_mode & 0o077 or about.st_uid != os.geteuid()
     ]
     for entry in open_to_others:
         yield Finding("bad", f"{entry} is not this user's alone: look through it, then `chmod go= {entry}`")
@@ -146,9 +148,6 @@ async def _from_server(client: Client) -> list[Finding]:
 
 
 async def _from_files(settings: Settings) -> list[Finding]:
-    findings = list(agents(await wiring.agent_profiles(settings)))
-    if not settings.data_dir.exists():
-        return findings
     with wiring.hold_data_dir(settings) as held:
         async with wiring.open_log(settings, held) as log:
             damaged = []
@@ -157,7 +156,7 @@ async def _from_files(settings: Settings) -> list[Finding]:
                 count += 1
                 if not sound:
                     damaged.append(session_id)
-    return [*findings, *log_findings(count, damaged, "every event was read")]
+    return list(log_findings(count, damaged, "every event was read"))
 
 
 async def look_through(log: EventLog) -> AsyncIterator[tuple[str, bool]]:

@@ -24,9 +24,23 @@ def settings_of(target: Target, **flags: object) -> Settings:
     """Return the settings. Raises WrongSettings, which says where and what to write instead."""
     try:
         environ = {name: value for name, value in os.environ.items() if name not in CLIENT_VARIABLES}
-        return load_settings({"data_dir": target.data_dir, **flags}, environ, Path.cwd())
+        return load_settings({"data_dir": target.data_dir, **flags}, environ, current_directory())
     except SettingsError as error:
         raise WrongSettings(str(error)) from error
+
+
+def current_directory() -> Path:
+    """Return where the command was called. Raises WrongSettings if that is gone."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise WrongSettings(f"The current directory can't be used: {error.strerror}. Change to another.") from error
+
+
+def directory_for_server(target: Target) -> Path | None:
+    """Return the current directory, `None` if the server is on another machine, where it means nothing."""
+    url = target.remote_url
+    return current_directory() if url is None or urlsplit(url).hostname in LOOPBACK_NAMES else None
 
 
 def speak(target: Target, talk: Callable[[Client], Awaitable[T]]) -> T:

@@ -1,18 +1,18 @@
 """`towpath run` and `towpath prompt`: one prompt, what it does, and how it ended."""
 
-import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
+from pathlib import Path
 from types import FrameType
 
 import click
 from msgspec import UNSET
 
 from api.client import Client, Received
-from api.commands.connection import speak
+from api.commands.connection import directory_for_server, speak
 from api.commands.failures import Failure
 from api.commands.screen import open_screen, show_trouble
 from api.commands.target import Target
@@ -25,12 +25,14 @@ _FAILED = 5
 _CANCELLED = 130
 
 
-def run(target: Target, mode: str, text: str) -> int:
-    """Send *text* to a new session in this directory; return the exit code."""
+def run(target: Target, mode: str, folder: str | None, text: str) -> int:
+    """Send *text* to a new session in *folder*; return the exit code."""
     command = _read(text)
 
     async def talk(client: Client) -> int:
-        session = await client.make_session(CreateSession(mode=mode, working_dir=os.getcwd()))  # noqa: PTH109
+        parts = [part for part in (directory_for_server(target), folder) if part]
+        order = CreateSession(mode=mode, working_dir=str(Path(*parts)) if parts else UNSET)
+        session = await client.make_session(order)
         return await _converse(client, target, session, command)
 
     return speak(target, talk)

@@ -82,6 +82,17 @@ def test_run_makes_a_session_here_and_ends_with_the_exit_code(tmp_path: Path, mo
     assert stage.asked(EVENTS)[0].headers["last-event-id"] == f"{EPOCH}.0"
 
 
+def test_run_goes_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with conversation(completed(1)).playing() as stage:
+        call("run", "pwd", "--dir", "sub", stage=stage)
+        call("run", "pwd", "--dir", "/else/where", stage=stage)
+
+    made = [request.body["workingDir"] for request in stage.asked("POST /api/sessions")]
+    assert made == [str(tmp_path / "sub"), "/else/where"]
+
+
 @pytest.mark.parametrize(
     ("stop_reason", "exit_code"),
     [("end", 0), ("cancelled", 130), ("refused", 5), ("limit", 5), ("error", 5), ("interrupted", 5)],

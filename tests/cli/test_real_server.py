@@ -1,82 +1,30 @@
 """The command line and a real server, each a process of its own."""
 
 import json
-import os
 import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
-from typing import Any
 
 import pytest
 
 from tests.ports import free_port
-
-SECONDS = 30
-PROGRAM = Path(sys.executable).with_name("towpath")
+from tests.servers import PROGRAM, SECONDS, Place
 
 
-class Place:
-    """A data directory, a workspace root, and the commands for them."""
+def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run words that know nothing of the place."""
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, check=False)
 
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "data"
-        self.root = folder / "root"
-        self.root.mkdir()
-        self.port = free_port()
 
-    def spawn(self, *words: str, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [PROGRAM, *words, "--data-dir", self.data],
-            cwd=self.root,
-            env=os.environ | {"TOWPATH_HEARTBEAT_SECONDS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
-        )
-
-    def call(self, *words: str) -> tuple[int, str, str]:
-        """Return a command's exit code and what it printed."""
-        with self.spawn(*words) as process:
-            out, err = process.communicate(timeout=SECONDS)
-        return process.returncode, out, err
-
-    @contextmanager
-    def serving(self) -> Iterator[tuple[subprocess.Popen[str], str]]:
-        """Run the server; yield its process and what it announced."""
-        with self.spawn("serve", "--port", str(self.port)) as process:
-            assert process.stdout
-            announced = ""
-            for text in process.stdout:
-                announced += text
-                if text.startswith("Ctrl-C"):
-                    break
-            else:
-                assert process.stderr
-                pytest.fail(process.stderr.read())
-            try:
-                yield process, announced
-            finally:
-                process.send_signal(signal.SIGTERM)
-                process.communicate(timeout=SECONDS)
-
-    @staticmethod
-    def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run words that know nothing of this place."""
-        return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, check=False)
-
-    def session(self) -> str:
-        """Return the id of the session that was active last."""
-        _, out, _ = self.call("sessions", "--json")
-        return str(json.loads(out.splitlines()[0])["sessionId"])
+def last_active(place: Place) -> str:
+    """Return the id of the session that was active last."""
+    _, out, _ = place.call("sessions", "--json")
+    return str(json.loads(out.splitlines()[0])["sessionId"])
 
 
 @pytest.fixture
@@ -98,12 +46,12 @@ def lines_of(process: subprocess.Popen[str]) -> "Queue[str]":
 
 
 def test_the_announced_command_works_as_printed_in_a_fresh_shell(place: Place) -> None:
-    with place.serving() as (_, announced):
-        printed = announced.partition("In a second terminal:\n")[2].partition("\n\n")[0]
+    with place.serving() as server:
+        printed = server.announced.partition("In a second terminal:\n")[2].partition("\n\n")[0]
         fresh = ("env", "-i", "PATH=/usr/bin:/bin", f"HOME={Path.home()}")
-        result = place.run(*fresh, "sh", "-ec", printed, cwd=Path("/"))
+        result = run(*fresh, "sh", "-ec", printed, cwd=Path("/"))
 
-    assert re.search(rf"http://127\.0\.0\.1:{place.port}/login#\S{{20,}}\n", announced)
+    assert re.search(rf"http://127\.0\.0\.1:{place.port}/login#\S{{20,}}\n", server.announced)
     assert "towpath" in printed
     assert "run 'echo hello'" in printed
     assert (result.returncode, result.stdout) == (0, "hello\n")
@@ -129,7 +77,7 @@ def test_a_big_output_arrives_whole(place: Place) -> None:
 def test_prompts_of_one_session_go_on_where_the_last_ended(place: Place) -> None:
     with place.serving():
         place.call("run", "mkdir sub && cd sub")
-        session = place.session()
+        session = last_active(place)
         code, out, _ = place.call("prompt", session[:10], "pwd")
 
     assert (code, out) == (0, f"{place.root}/sub\n")
@@ -149,9 +97,9 @@ def test_an_interrupt_stops_the_turn(place: Place) -> None:
 
 
 def test_tail_shows_each_event_once_through_kill_and_restart(place: Place) -> None:
-    with place.serving() as (server, _):
+    with place.serving() as server:
         place.call("run", "echo one")
-        session = place.session()
+        session = last_active(place)
         tail = place.spawn("tail", session, "--json")
         lines = lines_of(tail)
         seen = [json.loads(lines.get(timeout=SECONDS))]
@@ -161,7 +109,6 @@ def test_tail_shows_each_event_once_through_kill_and_restart(place: Place) -> No
             assert prompt.stdout
             prompt.stdout.readline()
             server.kill()
-            server.wait(SECONDS)
             with place.serving():
                 out, err = prompt.communicate(timeout=SECONDS)
                 place.call("prompt", session, "echo three")
@@ -183,7 +130,7 @@ def test_tail_shows_each_event_once_through_kill_and_restart(place: Place) -> No
 def test_the_tail_of_a_deleted_session_ends(place: Place) -> None:
     with place.serving():
         place.call("run", "true")
-        session = place.session()
+        session = last_active(place)
         with place.spawn("tail", session, "--json") as tail:
             assert tail.stdout
             tail.stdout.readline()
@@ -206,7 +153,7 @@ urllib.request.urlopen(urllib.request.Request(sys.argv[1], method="DELETE", head
 
 
 def test_a_second_server_is_refused_and_told_who_holds_the_directory(place: Place) -> None:
-    with place.serving() as (server, _):
+    with place.serving() as server:
         code, out, err = place.call("serve", "--port", str(free_port()))
 
     assert (code, out) == (1, "")
@@ -228,7 +175,7 @@ def test_a_taken_port_is_named(place: Place, tmp_path: Path) -> None:
 
 def test_an_outside_directory_is_refused_with_the_reason(place: Place, tmp_path: Path) -> None:
     with place.serving():
-        result = place.run(PROGRAM, "--data-dir", place.data, "run", "pwd", cwd=tmp_path)
+        result = run(PROGRAM, "--data-dir", place.data, "run", "pwd", cwd=tmp_path)
 
     assert result.returncode == 4
     assert result.stdout == ""
@@ -241,10 +188,10 @@ def test_a_token_opens_what_its_scope_says_until_it_is_revoked(place: Place, mon
         _, table, _ = place.call("token", "list", "--json")
         monkeypatch.setenv("TOWPATH_TOKEN", secret.strip())
         url = f"http://127.0.0.1:{place.port}"
-        read = place.run(PROGRAM, "--url", url, "sessions")
-        write = place.run(PROGRAM, "--url", url, "run", "true")
+        read = run(PROGRAM, "--url", url, "sessions")
+        write = run(PROGRAM, "--url", url, "run", "true")
         revoked = place.call("token", "revoke", json.loads(table)["tokenId"])
-        after = place.run(PROGRAM, "--url", url, "sessions")
+        after = run(PROGRAM, "--url", url, "sessions")
 
     assert (read.returncode, write.returncode, revoked[0], after.returncode) == (0, 4, 0, 4)
 
@@ -266,7 +213,7 @@ def test_doctor_finds_a_sound_place_with_and_without_a_server(place: Place) -> N
 def test_doctor_names_what_is_damaged_and_what_others_may_read(place: Place) -> None:
     with place.serving():
         place.call("run", "echo precious")
-        session = place.session()
+        session = last_active(place)
     with sqlite3.connect(place.data / "towpath.db") as database:
         changed = database.execute(
             "UPDATE events SET data = CAST(replace(CAST(data AS TEXT), 'precious', 'poisoned') AS BLOB)"
