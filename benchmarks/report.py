@@ -76,6 +76,7 @@ def _row(results: list[Result], baseline: list[Result]) -> list[str]:
         f"{_middle(results, 'bytesEach'):.0f}",
         f"{_middle(results, 'kibPerStream'):.1f}",
         f"{_middle(results, 'connectSeconds'):.2f}",
+        f"{_middle(results, 'connectCpuSeconds'):.2f}",
         f"{foreign:.2f}" + (" disturbed" if foreign > DISTURBED else ""),
         f"{_middle(results, 'clientBusy'):.2f}",
     ]
@@ -93,6 +94,7 @@ HEADINGS = [
     "bytes each",
     "KiB/stream",
     "connect s",
+    "connect CPU s",
     "foreign",
     "client busy",
 ]

@@ -160,7 +160,7 @@ def runs(names: list[str], scenarios: list[str], repetitions: int) -> Iterator[t
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one repetition of half a second: does it run?")
+    parser.add_argument("--quick", action="store_true", help="one repetition of a second: does it run?")
     parser.add_argument("--servers", default=",".join(CONTENDERS), help="default: %(default)s")
     parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="default: %(default)s")
     parser.add_argument("--repetitions", type=int, help="default: 5")
@@ -176,7 +176,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments()
-    seconds = 0.5 if chosen.quick else 2.0
+    seconds = 1.0 if chosen.quick else 2.0
     client = build_client()
     names = prepared(chosen.servers)
     open_files = machine.raise_open_files()

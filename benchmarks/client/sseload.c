@@ -343,7 +343,7 @@ int main(int count, char **arguments) {
     bool replay = !strcmp(mode, "replay"), throughput = !strcmp(mode, "throughput");
     u64 rss_before = of_server(pids, rss_of), cpu_from = of_server(pids, cpu_ns_of), client_from = cpu_ns_of(0), from = now_ns();
     open_streams();
-    double connect_seconds = (now_ns() - from) / 1e9;
+    double connect_seconds = (now_ns() - from) / 1e9, connect_cpu = (of_server(pids, cpu_ns_of) - cpu_from) / 1e9;
     if (!replay) {
         connect_caller(&publisher);
         rest(settle);
@@ -375,9 +375,10 @@ int main(int count, char **arguments) {
            (double)bytes / t->delivered, quantile_us(&t->latency, .5), quantile_us(&t->latency, .99),
            t->latency.highest / 1e3);
     printf("\"rssBeforeMb\":%.1f,\"rssOpenMb\":%.1f,\"rssHighestMb\":%.1f,\"kibPerStream\":%.2f,\"connectSeconds\":%.3f,"
-           "\"probes\":%lu,\"probeFailures\":%lu,\"probeP50Ms\":%.2f,\"probeP99Ms\":%.2f,\"probeMaxMs\":%.2f}\n",
+           "\"connectCpuSeconds\":%.3f,\"probes\":%lu,\"probeFailures\":%lu,\"probeP50Ms\":%.2f,\"probeP99Ms\":%.2f,\"probeMaxMs\":%.2f}\n",
            rss_before / 1e6, rss_open / 1e6, rss_highest / 1e6,
-           ((double)rss_open - (double)rss_before) / streams_wanted / 1024, connect_seconds, probe_ns.total, probe_failures,
+           ((double)rss_open - (double)rss_before) / streams_wanted / 1024, connect_seconds, connect_cpu,
+           probe_ns.total, probe_failures,
            quantile_us(&probe_ns, .5) / 1e3, quantile_us(&probe_ns, .99) / 1e3, probe_ns.highest / 1e6);
     return 0;
 }
