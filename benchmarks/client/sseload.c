@@ -142,7 +142,8 @@ static void flush(struct caller *c) {
 static void call(struct caller *c, const char *method, const char *path, const char *body) {
     char head[1024];
     size_t length = strlen(body);
-    int n = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s", method, path, port, authorization);
+    int n = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s",
+                     method, path, port, authorization);
     if (length) n += snprintf(head + n, sizeof head - n, "Content-Type: application/json\r\n");
     if (*method == 'P') n += snprintf(head + n, sizeof head - n, "Content-Length: %zu\r\n", length);
     n += snprintf(head + n, sizeof head - n, "\r\n");
@@ -252,13 +253,14 @@ static void publish_one(void) { /* a server without a publisher gets each event 
     memset(filler, 'x', 110);
     filler[110] = 0;
     expand(path, sizeof path, publish_path, session);
-    snprintf(body, sizeof body, "{\"type\":\"stdout\",\"sessionId\":\"sess%08d\",\"seq\":%lu,\"t\":%lu,\"content\":\"%s\"}",
-             session, ++seqs[session], now_ns(), filler);
+    snprintf(body, sizeof body,
+             "{\"type\":\"stdout\",\"sessionId\":\"sess%08d\",\"seq\":%lu,\"t\":%lu,\"content\":\"%s\"}", session, ++seqs[session], now_ns(), filler);
     call(&publisher, "POST", path, body);
 }
 
 static bool window_is_open(void) {
-    return published * fan_out() - tally.delivered <= window * fan_out() && publisher.in_flight < (each ? PIPELINE : 1);
+    u64 on_the_way = published * fan_out() - tally.delivered;
+    return on_the_way <= window * fan_out() && publisher.in_flight < (each ? PIPELINE : 1);
 }
 
 static void publish_throughput(void) { /* a batch at least, then as long as the run lasts */
@@ -327,7 +329,8 @@ static void open_streams(void) {
             watch(s->fd, EPOLL_CTL_ADD, EPOLLOUT, started);
         }
         poll_once(100);
-        if (now_ns() > deadline) die("only %lu of %d streams opened in %g s", tally.opened, streams_wanted, open_timeout);
+        if (now_ns() < deadline) continue;
+        die("only %lu of %d streams opened in %g s", tally.opened, streams_wanted, open_timeout);
     }
 }
 
@@ -341,7 +344,8 @@ int main(int count, char **arguments) {
     if (*probe) connect_caller(&prober);
 
     bool replay = !strcmp(mode, "replay"), throughput = !strcmp(mode, "throughput");
-    u64 rss_before = of_server(pids, rss_of), cpu_from = of_server(pids, cpu_ns_of), client_from = cpu_ns_of(0), from = now_ns();
+    u64 rss_before = of_server(pids, rss_of);
+    u64 cpu_from = of_server(pids, cpu_ns_of), client_from = cpu_ns_of(0), from = now_ns();
     open_streams();
     double connect_seconds = (now_ns() - from) / 1e9, connect_cpu = (of_server(pids, cpu_ns_of) - cpu_from) / 1e9;
     if (!replay) {
@@ -356,8 +360,10 @@ int main(int count, char **arguments) {
         cpu_from = of_server(pids, cpu_ns_of), client_from = cpu_ns_of(0), from = now_ns();
     }
     bool idle = !strcmp(mode, "idle");
-    bool whole = run(replay ? publish_nothing : throughput ? publish_throughput : idle ? publish_once_to_each : publish_paced,
-                     seconds);
+    bool whole = run(replay       ? publish_nothing
+                     : throughput ? publish_throughput
+                     : idle       ? publish_once_to_each
+                                  : publish_paced, seconds);
     double cpu = (of_server(pids, cpu_ns_of) - cpu_from) / 1e9, client_cpu = (cpu_ns_of(0) - client_from) / 1e9;
     if (!tally.delivered) die("nothing arrived in %d s", STALL_SECONDS);
     double took = (tally.last_delivery - from) / 1e9;
@@ -375,7 +381,8 @@ int main(int count, char **arguments) {
            (double)bytes / t->delivered, quantile_us(&t->latency, .5), quantile_us(&t->latency, .99),
            t->latency.highest / 1e3);
     printf("\"rssBeforeMb\":%.1f,\"rssOpenMb\":%.1f,\"rssHighestMb\":%.1f,\"kibPerStream\":%.2f,\"connectSeconds\":%.3f,"
-           "\"connectCpuSeconds\":%.3f,\"probes\":%lu,\"probeFailures\":%lu,\"probeP50Ms\":%.2f,\"probeP99Ms\":%.2f,\"probeMaxMs\":%.2f}\n",
+           "\"connectCpuSeconds\":%.3f,\"probes\":%lu,\"probeFailures\":%lu,"
+           "\"probeP50Ms\":%.2f,\"probeP99Ms\":%.2f,\"probeMaxMs\":%.2f}\n",
            rss_before / 1e6, rss_open / 1e6, rss_highest / 1e6,
            ((double)rss_open - (double)rss_before) / streams_wanted / 1024, connect_seconds, connect_cpu,
            probe_ns.total, probe_failures,
