@@ -23,6 +23,7 @@ from domain.errors import TooManyAttempts, TowpathError, WrongCredential
 from domain.ports import Audit
 
 LOGIN_PATH = "/api/login"
+NOTED_PATH_LENGTH = 512
 PUBLIC_ROUTES = (
     ("GET", "/healthz"),
     ("GET", "/readyz"),
@@ -130,8 +131,14 @@ class Gates:
             await self._admit(scope)
         except (Refused, TowpathError) as error:
             await self._refuse(error, scope, receive, send)
-        else:
-            await self._app(scope, receive, _hardened(send) if scope["type"] == "http" else send)
+            return
+        if scope["type"] == "http":
+            send = _hardened(send)
+            if scope["method"] not in SAFE_METHODS and "auth" in scope:
+                send = self._noted(scope, send)
+            if scope["method"] == "HEAD" and _is_public("GET", scope["path"]):
+                scope, send = {**scope, "method": "GET"}, _without_body(send)
+        await self._app(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> None:
         fields = _fields(scope)
@@ -173,6 +180,24 @@ class Gates:
             sent_cookie=f"{cookie}=" in fields.get(b"cookie", ""),
         )
 
+    def _noted(self, scope: Scope, send: Send) -> Send:
+        """Write down who changed what: here, so that no handler can forget to."""
+
+        def note_status(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                self._audit.note(
+                    "request",
+                    by=scope["auth"].token_id,
+                    peer=scope["user"].peer,
+                    method=scope["method"],
+                    path=path,
+                    status=str(message["status"]),
+                )
+            return send(message)
+
+        path = scope["path"][:NOTED_PATH_LENGTH]  # as it was sent: the router puts its own form of it in its place
+        return note_status
+
     async def _refuse(self, error: Refused | TowpathError, scope: Scope, receive: Receive, send: Send) -> None:
         if isinstance(error, Refused):
             body, extra = problem(error.status, error.code, str(error)), error.headers
@@ -184,7 +209,7 @@ class Gates:
             by=principal.token_id if isinstance(principal, Principal) else "nobody",
             peer=visitor.peer if isinstance(visitor, Visitor) else "",
             code=body.code,
-            path=scope["path"],
+            path=scope["path"][:NOTED_PATH_LENGTH],
         )
         headers = [(b"content-type", PROBLEM_JSON.encode()), *_ALWAYS, *_UNLESS_SET]
         headers += [(name.lower().encode(), value.encode()) for name, value in extra.items()]
@@ -284,6 +309,17 @@ def _hardened(send: Send) -> Send:
         return send(message)
 
     return add_headers
+
+
+def _without_body(send: Send) -> Send:
+    """Make the answer to HEAD from that to GET, for public routes: none of them is a stream."""
+
+    def drop_body(message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.body":
+            message["body"] = b""
+        return send(message)
+
+    return drop_body
 
 
 async def _send_answer(

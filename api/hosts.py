@@ -46,7 +46,7 @@ class HostRules:
     ) -> None:
         """Public URLs are origins, allowed hosts are bare names, trusted proxies are networks in CIDR notation."""
         self._names = _LOOPBACK_NAMES | set(allowed_hosts)
-        if is_loopback(bind_host):
+        if not is_unspecified(bind_host):  # an address is no name that somebody else could point here
             self._names |= {f"[{bind_host}]" if ":" in bind_host else bind_host}
         self._public = {netloc: Site(url) for url in public_urls for netloc in netlocs(url)}
         self._proxies = [ipaddress.ip_network(network) for network in trusted_proxies]
@@ -90,6 +90,12 @@ def is_loopback(host: str) -> bool:
     """Say whether a server bound to this address is out of reach from other machines."""
     address = _address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def is_unspecified(host: str) -> bool:
+    """Say whether this is the address that stands for all of a machine's (0.0.0.0, ``::``)."""
+    address = _address(host.strip("[]"))
+    return address is not None and address.is_unspecified
 
 
 def netlocs(url: str) -> set[str]:

@@ -18,7 +18,7 @@ import msgspec
 import platformdirs
 from msgspec import Meta, Struct
 
-from api.hosts import DEFAULT_PORTS, is_loopback, netlocs
+from api.hosts import DEFAULT_PORTS, is_loopback, is_unspecified, netlocs
 from contracts.requests import PROMPT_BYTES
 from domain.errors import StartRefused
 
@@ -217,7 +217,7 @@ def _origin(value: str) -> str:
         raise ValueError(advice)
     if re.search(r"[?#\s]", value) or parts.port == 0:  # urlsplit passes over some of them
         raise ValueError(advice)
-    if _is_unspecified(parts.hostname or ""):
+    if is_unspecified(parts.hostname or ""):
         raise ValueError("no browser can be told to go there; " + advice)
     default = parts.port in (None, DEFAULT_PORTS[parts.scheme])
     netloc = parts.netloc.lower()
@@ -234,16 +234,9 @@ def _host_names(values: Names, _: Path) -> Names:
     names = tuple(value.lower() for value in values)
     for name in names:
         match = _NETLOC(name)
-        if match is None or match[1] or _is_unspecified(name):
+        if match is None or match[1] or is_unspecified(name):
             raise ValueError(f"{name!r} is no bare host name such as towpath.lan.")
     return names
-
-
-def _is_unspecified(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_unspecified
-    except ValueError:
-        return False
 
 
 def _variables(values: Names, _: Path) -> Names:

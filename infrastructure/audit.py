@@ -9,6 +9,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from contracts.codec import encode_line
+from domain.errors import StartRefused
 from domain.ports import Clock
 
 FILE_BYTES = 8 * 1024 * 1024
@@ -22,7 +23,11 @@ class AuditFile:
     """The audit log as ``audit.jsonl``, its older parts as ``audit.jsonl.1`` to ``.4``; adapter of `Audit`."""
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
-        self._file = _PrivateFile(path, maxBytes=FILE_BYTES, backupCount=OLD_FILES, encoding="utf-8")
+        """Open the file. Raises StartRefused when that fails."""
+        try:
+            self._file = _PrivateFile(path, maxBytes=FILE_BYTES, backupCount=OLD_FILES, encoding="utf-8")
+        except OSError as error:
+            raise StartRefused(f"The audit log {path} can't be written: {error.strerror}. Move it away.") from error
         self._clock = clock
         self._minute = 0
         self._denials = 0

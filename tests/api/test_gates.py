@@ -662,6 +662,17 @@ async def test_a_refused_head_request_has_the_headers_and_no_body(entrance: Entr
     assert head.headers == get.headers
 
 
+async def test_head_is_answered_as_get_where_that_is_public(entrance: Entrance) -> None:
+    head, get = await entrance.call("HEAD", "/healthz"), await entrance.call("GET", "/healthz")
+    closed = await entrance.call("HEAD", "/api/sessions", headers=[entrance.bearer()])
+
+    assert head.reached is not None
+    assert head.reached["method"] == "GET"
+    assert (head.status, head.headers, head.body, get.body) == (200, get.headers, b"", b"inside")
+    assert closed.reached is not None
+    assert closed.reached["method"] == "HEAD"
+
+
 async def test_the_lifespan_passes(entrance: Entrance) -> None:
     seen: list[str] = []
 
@@ -684,3 +695,27 @@ async def test_a_denial_is_written_down_without_the_credential(entrance: Entranc
     assert entrance.door.audit.notes == [
         {"action": "denied", "by": "nobody", "peer": "loopback", "code": "unauthorized", "path": "/api/sessions"}
     ]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+async def test_a_change_is_written_down_with_who_made_it_and_what_came_of_it(entrance: Entrance, method: str) -> None:
+    await entrance.call(method, "/api/session/session_one/prompt", headers=[entrance.bearer()])
+    await entrance.call("GET", "/api/session/session_one", headers=[entrance.bearer()])
+
+    assert entrance.door.audit.notes == [
+        {
+            "action": "request",
+            "by": "owner_token",
+            "peer": "loopback",
+            "method": method,
+            "path": "/api/session/session_one/prompt",
+            "status": "200",
+        }
+    ]
+
+
+async def test_a_long_path_does_not_fill_the_audit(entrance: Entrance) -> None:
+    await entrance.call("POST", "/" + "x" * 30_000)
+    await entrance.call("POST", "/" + "x" * 30_000, headers=[entrance.bearer()])
+
+    assert [len(note["path"]) for note in entrance.door.audit.notes] == [512, 512]

@@ -92,9 +92,14 @@ def test_a_name_that_only_looks_like_loopback_is_refused(host: str, bind_host: s
     assert origin(rules, host) is None
 
 
-def test_a_loopback_address_that_the_server_listens_on_is_a_loopback_name() -> None:
-    assert origin(make_rules("127.0.0.2"), "127.0.0.2:8780") == "http://127.0.0.2:8780"
-    assert origin(make_rules("192.168.0.10"), "192.168.0.10:8780") is None
+@pytest.mark.parametrize("address", ["127.0.0.2", "192.168.0.10", "[2001:db8::1]"])
+def test_the_address_that_the_server_listens_on_is_a_name_of_its_own(address: str) -> None:
+    assert origin(make_rules(address.strip("[]")), f"{address}:8780") == f"http://{address}:8780"
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "[::]"])
+def test_the_address_that_stands_for_all_of_them_is_not(address: str) -> None:
+    assert origin(make_rules(address.strip("[]")), f"{address}:8780") is None
 
 
 @pytest.mark.parametrize(
