@@ -98,8 +98,7 @@ class Prompt:
         except Exception as error:  # noqa: BLE001  # whatever it is, it must not end the other sessions
             self.failure = error
             process.kill()
-            if self.finished.is_set():
-                logger.warning("a background job was ended, its output could not be kept: %s", error)
+            logger.warning("process %d was ended, its output could not be kept: %s", process.pid, error)
 
     async def _end_when_asked(self, process: Process, attending: CancelScope) -> None:
         await self.stop.wait()

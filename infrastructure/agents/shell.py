@@ -156,13 +156,13 @@ class ShellAgent:
 
     async def _next_directory(self, turn_id: TurnId, report: bytes) -> str:
         """Return where the next prompt begins: where this one ended, else in the session's directory."""
+        path = report.rpartition(b"\0")[2].removesuffix(b"\n").decode(errors="surrogateescape")
         try:
-            path = report.rpartition(b"\0")[2].removesuffix(b"\n").decode()
             os.close(await self._open_directory(path))
         except OutsideRoots:
             where = "this prompt ended outside the workspace roots"
-        except (Invalid, UnicodeDecodeError):
-            where = "the directory that this prompt ended in is gone, or its name is no text"
+        except Invalid:
+            where = "the directory that this prompt ended in is gone, or can't be entered or named"
         else:
             return path
         if not report:
