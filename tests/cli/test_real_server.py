@@ -7,13 +7,15 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
+from typing import NamedTuple
 
 import pytest
 
 from tests.ports import free_port
-from tests.servers import PROGRAM, SECONDS, Place
+from tests.servers import PROGRAM, SECONDS, Place, Server
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -27,9 +29,24 @@ def last_active(place: Place) -> str:
     return str(json.loads(out.splitlines()[0])["sessionId"])
 
 
+class Served(NamedTuple):
+    """A place where a server runs."""
+
+    place: Place
+    server: Server
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Share one server among the tests that let it live."""
+    place = Place(tmp_path_factory.mktemp("served"))
+    with place.serving() as server:
+        yield Served(place, server)
 
 
 def lines_of(process: subprocess.Popen[str]) -> "Queue[str]":
@@ -45,11 +62,11 @@ def lines_of(process: subprocess.Popen[str]) -> "Queue[str]":
     return lines
 
 
-def test_the_announced_command_works_as_printed_in_a_fresh_shell(place: Place) -> None:
-    with place.serving() as server:
-        printed = server.announced.partition("In a second terminal:\n")[2].partition("\n\n")[0]
-        fresh = ("env", "-i", "PATH=/usr/bin:/bin", f"HOME={Path.home()}")
-        result = run(*fresh, "sh", "-ec", printed, cwd=Path("/"))
+def test_the_announced_command_works_as_printed_in_a_fresh_shell(served: Served) -> None:
+    place, server = served
+    printed = server.announced.partition("In a second terminal:\n")[2].partition("\n\n")[0]
+    fresh = ("env", "-i", "PATH=/usr/bin:/bin", f"HOME={Path.home()}")
+    result = run(*fresh, "sh", "-ec", printed, cwd=Path("/"))
 
     assert re.search(rf"http://127\.0\.0\.1:{place.port}/login#\S{{20,}}\n", server.announced)
     assert "towpath" in printed
@@ -57,9 +74,9 @@ def test_the_announced_command_works_as_printed_in_a_fresh_shell(place: Place) -
     assert (result.returncode, result.stdout) == (0, "hello\n")
 
 
-def test_run_passes_output_and_exit_code_through(place: Place) -> None:
-    with place.serving():
-        result = place.call("run", "echo hello; echo oops >&2; pwd; exit 3")
+def test_run_passes_output_and_exit_code_through(served: Served) -> None:
+    place = served.place
+    result = place.call("run", "echo hello; echo oops >&2; pwd; exit 3")
 
     code, out, err = result
     assert (code, out) == (3, f"hello\n{place.root}\n")
@@ -67,24 +84,25 @@ def test_run_passes_output_and_exit_code_through(place: Place) -> None:
     assert re.search(r"exit 3 after \d+\.\d s", err)
 
 
-def test_a_big_output_arrives_whole(place: Place) -> None:
-    with place.serving():
-        _, out, _ = place.call("run", "seq 1 20000")
+def test_a_big_output_arrives_whole(served: Served) -> None:
+    place = served.place
+    _, out, _ = place.call("run", "seq 1 20000")
 
     assert out == "".join(f"{number}\n" for number in range(1, 20001))
 
 
-def test_prompts_of_one_session_go_on_where_the_last_ended(place: Place) -> None:
-    with place.serving():
-        place.call("run", "mkdir sub && cd sub")
-        session = last_active(place)
-        code, out, _ = place.call("prompt", session[:10], "pwd")
+def test_prompts_of_one_session_go_on_where_the_last_ended(served: Served) -> None:
+    place = served.place
+    place.call("run", "mkdir sub && cd sub")
+    session = last_active(place)
+    code, out, _ = place.call("prompt", session[:10], "pwd")
 
     assert (code, out) == (0, f"{place.root}/sub\n")
 
 
-def test_an_interrupt_stops_the_turn(place: Place) -> None:
-    with place.serving(), place.spawn("run", "echo begun; sleep 60") as process:
+def test_an_interrupt_stops_the_turn(served: Served) -> None:
+    place = served.place
+    with place.spawn("run", "echo begun; sleep 60") as process:
         assert process.stdout
         begun = process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -127,19 +145,19 @@ def test_tail_shows_each_event_once_through_kill_and_restart(place: Place) -> No
     assert tail.returncode == 130
 
 
-def test_the_tail_of_a_deleted_session_ends(place: Place) -> None:
-    with place.serving():
-        place.call("run", "true")
-        session = last_active(place)
-        with place.spawn("tail", session, "--json") as tail:
-            assert tail.stdout
-            tail.stdout.readline()
-            token = (place.data / "token").read_text().strip()
-            subprocess.run(
-                [sys.executable, "-c", DELETE, f"http://127.0.0.1:{place.port}/api/session/{session}", token],
-                check=True,
-            )
-            out, _ = tail.communicate(timeout=SECONDS)
+def test_the_tail_of_a_deleted_session_ends(served: Served) -> None:
+    place = served.place
+    place.call("run", "true")
+    session = last_active(place)
+    with place.spawn("tail", session, "--json") as tail:
+        assert tail.stdout
+        tail.stdout.readline()
+        token = (place.data / "token").read_text().strip()
+        subprocess.run(
+            [sys.executable, "-c", DELETE, f"http://127.0.0.1:{place.port}/api/session/{session}", token],
+            check=True,
+        )
+        out, _ = tail.communicate(timeout=SECONDS)
 
     assert json.loads(out.splitlines()[-1])["type"] == "session-deleted"
     assert tail.returncode == 0
@@ -152,9 +170,9 @@ urllib.request.urlopen(urllib.request.Request(sys.argv[1], method="DELETE", head
 """
 
 
-def test_a_second_server_is_refused_and_told_who_holds_the_directory(place: Place) -> None:
-    with place.serving() as server:
-        code, out, err = place.call("serve", "--port", str(free_port()))
+def test_a_second_server_is_refused_and_told_who_holds_the_directory(served: Served) -> None:
+    place, server = served
+    code, out, err = place.call("serve", "--port", str(free_port()))
 
     assert (code, out) == (1, "")
     assert f"pid {server.pid}" in err
@@ -162,36 +180,36 @@ def test_a_second_server_is_refused_and_told_who_holds_the_directory(place: Plac
     assert "Traceback" not in err
 
 
-def test_a_taken_port_is_named(place: Place, tmp_path: Path) -> None:
-    with place.serving():
-        (tmp_path / "other").mkdir()
-        other = Place(tmp_path / "other")
-        code, _, err = other.call("serve", "--port", str(place.port))
+def test_a_taken_port_is_named(served: Served, tmp_path: Path) -> None:
+    place = served.place
+    (tmp_path / "other").mkdir()
+    other = Place(tmp_path / "other")
+    code, _, err = other.call("serve", "--port", str(place.port))
 
     assert code == 1
     assert "another program listens there" in err
     assert "Traceback" not in err
 
 
-def test_an_outside_directory_is_refused_with_the_reason(place: Place, tmp_path: Path) -> None:
-    with place.serving():
-        result = run(PROGRAM, "--data-dir", place.data, "run", "pwd", cwd=tmp_path)
+def test_an_outside_directory_is_refused_with_the_reason(served: Served, tmp_path: Path) -> None:
+    place = served.place
+    result = run(PROGRAM, "--data-dir", place.data, "run", "pwd", cwd=tmp_path)
 
     assert result.returncode == 4
     assert result.stdout == ""
     assert "root" in result.stderr
 
 
-def test_a_token_opens_what_its_scope_says_until_it_is_revoked(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    with place.serving():
-        _, secret, _ = place.call("token", "make", "reader", "--scope", "read")
-        _, table, _ = place.call("token", "list", "--json")
-        monkeypatch.setenv("TOWPATH_TOKEN", secret.strip())
-        url = f"http://127.0.0.1:{place.port}"
-        read = run(PROGRAM, "--url", url, "sessions")
-        write = run(PROGRAM, "--url", url, "run", "true")
-        revoked = place.call("token", "revoke", json.loads(table)["tokenId"])
-        after = run(PROGRAM, "--url", url, "sessions")
+def test_a_token_opens_what_its_scope_says_until_it_is_revoked(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = served.place
+    _, secret, _ = place.call("token", "make", "reader", "--scope", "read")
+    _, table, _ = place.call("token", "list", "--json")
+    monkeypatch.setenv("TOWPATH_TOKEN", secret.strip())
+    url = f"http://127.0.0.1:{place.port}"
+    read = run(PROGRAM, "--url", url, "sessions")
+    write = run(PROGRAM, "--url", url, "run", "true")
+    revoked = place.call("token", "revoke", json.loads(table)["tokenId"])
+    after = run(PROGRAM, "--url", url, "sessions")
 
     assert (read.returncode, write.returncode, revoked[0], after.returncode) == (0, 4, 0, 4)
 
