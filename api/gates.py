@@ -159,7 +159,7 @@ class Gates:
             await self._doorkeeper.authorize(principal, method=method, path=path)
 
     def _visitor(self, scope: Scope, fields: dict[bytes, str]) -> Visitor:
-        client = scope["client"][0] if scope.get("client") else None
+        client = _client(scope)
         scheme, host, forwarded_for = scope["scheme"], fields.get(b"host", ""), ""
         if self._hosts.trusts(client):
             scheme = fields.get(b"x-forwarded-proto", scheme)
@@ -207,7 +207,7 @@ class Gates:
         self._audit.note(
             "denied",
             by=principal.token_id if isinstance(principal, Principal) else "nobody",
-            peer=visitor.peer if isinstance(visitor, Visitor) else "",
+            peer=visitor.peer if isinstance(visitor, Visitor) else self._hosts.peer(_client(scope), ""),
             code=body.code,
             path=scope["path"][:NOTED_PATH_LENGTH],
         )
@@ -220,6 +220,11 @@ class Gates:
         ):
             headers.append((b"set-cookie", _dead_cookie(visitor)))
         await _send_answer(body.status, headers, encode(body), scope, receive, send)
+
+
+def _client(scope: Scope) -> str | None:
+    """Return the address at the other end of the connection; a Unix socket has none."""
+    return scope["client"][0] if scope.get("client") else None
 
 
 def _fields(scope: Scope) -> dict[bytes, str]:
