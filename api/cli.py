@@ -81,10 +81,13 @@ def towpath() -> None:
     help="Sessions work under this directory alone. Repeatable.  [default: the current directory]",
 )
 @click.option(
-    "--config", metavar="FILE", help="Settings.  [default: towpath.toml in the user's configuration directory]"
+    "--config", metavar="FILE", help="File of settings.  [default: towpath.toml in the user's configuration directory]"
 )
 @click.option(
     "--public-url", "public_urls", multiple=True, metavar="URL", help="Where a proxy publishes it. Repeatable."
+)
+@click.option(
+    "--allowed-host", "allowed_hosts", multiple=True, metavar="NAME", help="Further name to answer to. Repeatable."
 )
 @click.option(
     "--trusted-proxy",
@@ -127,7 +130,9 @@ def login(target: Target, *, open_browser: bool) -> None:
 
 
 @towpath.command()
-@click.option("--mode", default="shell", show_default=True, help="Which agent; `towpath doctor` lists them.")
+@click.option(
+    "--mode", metavar="MODE", default="shell", show_default=True, help="Which agent; `towpath doctor` lists them."
+)
 @click.option("--dir", "folder", metavar="DIR", help="Where, as the server sees it.  [default: here]")
 @text_argument
 @target_options
