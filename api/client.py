@@ -11,7 +11,7 @@ import httpx
 import httpx_sse
 from msgspec import UNSET, DecodeError, Struct
 
-from api.commands.failures import NoServer, Refused, Unreachable, WrongSettings
+from api.failures import NoServer, Refused, Unreachable, WrongSettings
 from contracts import views
 from contracts.codec import decode_event, decoder, encode
 from contracts.events import Connected, Event, StreamReset

@@ -16,8 +16,8 @@ import click
 from api import wiring
 from api.client import Client
 from api.commands.connection import settings_of, speak
-from api.commands.failures import Failure, Refused
 from api.commands.target import Target
+from api.failures import Failure, Refused
 from api.render import printable
 from api.settings import Settings
 from api.version import VERSION

@@ -11,8 +11,8 @@ import anyio
 
 from api import wiring
 from api.client import Client, Server, connect
-from api.commands.failures import NoServer, WrongSettings
 from api.commands.target import CLIENT_VARIABLES, Target
+from api.failures import NoServer, WrongSettings
 from api.settings import Settings, SettingsError, load_settings
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}

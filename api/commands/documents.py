@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from api.app import create_litestar
-from api.commands.failures import Failure, WrongSettings
+from api.failures import Failure, WrongSettings
 from api.openapi import build_documents
 from api.reference import event_reference
 from contracts.catalog import EVENTS, FRAMES

@@ -13,9 +13,9 @@ from msgspec import UNSET
 
 from api.client import Client, Received
 from api.commands.connection import directory_for_server, speak
-from api.commands.failures import Failure
 from api.commands.screen import open_screen, show_trouble
 from api.commands.target import Target
+from api.failures import Failure
 from api.render import Transcript
 from contracts.events import CommandSent, Connected, Event, SessionOutput, TurnCompleted, TurnStarted
 from contracts.requests import CreateSession, SubmitPrompt

@@ -15,8 +15,8 @@ import platformdirs
 
 from api.client import Client
 from api.commands.connection import settings_of, speak
-from api.commands.failures import Failure
 from api.commands.target import Target
+from api.failures import Failure
 from api.server import AddressUnavailable
 from api.serving import serve as run_server
 from api.settings import Settings

@@ -5,9 +5,9 @@ from contextlib import aclosing
 
 from api.client import Client, Cut, Missing, Received
 from api.commands.connection import speak
-from api.commands.failures import WrongSettings
 from api.commands.screen import open_screen, show_trouble
 from api.commands.target import Target
+from api.failures import WrongSettings
 from api.render import Transcript
 from contracts.codec import encode
 from contracts.events import CURSOR_PATTERN, Connected, StreamReset

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from api.client import Cut, Item, Missing, Received, Server, connect
-from api.commands.failures import NoServer, Refused, Unreachable, WrongSettings
+from api.failures import NoServer, Refused, Unreachable, WrongSettings
 from contracts.events import Connected, SessionOutput, StreamReset
 from tests.cli.stage import (
     EPOCH,
