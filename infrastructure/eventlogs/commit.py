@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from contracts.codec import encode
 from domain.ids import Epoch, SessionId
@@ -54,11 +55,12 @@ class Commit(Struct, frozen=True):
 
 
 class Row(Struct):
-    """A session's row in the table, columns in their order."""
+    """What two tables hold of a session; ``listed`` is the listing as it is stored, without its last activity."""
 
     key: int
     session_id: SessionId
     epoch: Epoch
+    deleted_at: int | None = None
     seq: int = 0
     position: int = 0
     earliest: int = 0
@@ -66,19 +68,17 @@ class Row(Struct):
     bytes: int = 0
     oldest: int = 0
     run: int = 0
-    deleted_at: int | None = None
     listing: Listing | None = None
+    listed: Listing | None = None
 
     def known(self) -> Known:
         head = Head(self.epoch, self.seq, self.earliest, self.listing, self.deleted_at is not None)
         return Known(head, self.position, self.trimmed)
 
-    def columns(self) -> tuple[Any, ...]:
-        listing = self.listing
+    def head_columns(self) -> tuple[Any, ...]:
+        last_activity = None if self.listing is None else self.listing.last_activity
         return (
             self.key,
-            self.session_id,
-            self.epoch,
             self.seq,
             self.position,
             self.earliest,
@@ -86,28 +86,32 @@ class Row(Struct):
             self.bytes,
             self.oldest,
             self.run,
-            self.deleted_at,
-            *(
-                (None,) * 6
-                if listing is None
-                else (
-                    encode(listing),
-                    listing.status,
-                    listing.mode,
-                    listing.archived,
-                    listing.at_rest,
-                    listing.last_activity,
-                )
-            ),
+            last_activity,
         )
+
+    def session_columns(self) -> tuple[Any, ...]:
+        own = (self.key, self.session_id, self.epoch, self.deleted_at)
+        shown = self.listed
+        if shown is None:
+            return (*own, None, None, None, None, None)
+        return (*own, encode(shown), shown.status, shown.mode, shown.archived, shown.at_rest)
+
+
+def listed(listing: Listing | None) -> Listing | None:
+    """Leave out what changes with each append."""
+    return None if listing is None else replace(listing, last_activity=0)
 
 
 class Entry(Struct):
-    """What one transaction does to one session; ``floor`` is the position of its last event before."""
+    """What one transaction does to one session; ``floor`` is the position of its last event before.
+
+    ``rewrite`` says that more changes than what each append does.
+    """
 
     row: Row
     floor: int
     salts: Salts
+    rewrite: bool = False
     recorded: list[Recorded] = field(default_factory=list)
 
 

@@ -13,22 +13,23 @@ import msgspec
 
 from contracts.codec import encode
 from domain.errors import BlobNotFound, CursorExpired, SessionNotFound, SessionQuarantined
-from domain.ids import Epoch, SessionId
+from domain.ids import SessionId
 from domain.ports import BATCH_BYTES, Batch, Head, Listing, ListingFilter, Recorded, StoredSnapshot
 from infrastructure.eventlogs.recording import select
 from infrastructure.eventlogs.schema import Execute, Salts, body_checksum, checksums, row_id, translated
 from infrastructure.eventlogs.tail import Known
 
 # The port's own structs are no contract: they never leave the process but for this file.
-decode_listing = msgspec.json.Decoder(Listing).decode
+_decode_listing = msgspec.json.Decoder(Listing).decode
 _decode_integers = msgspec.json.Decoder(list[int]).decode
 
 # How far one read with a filter looks: 4096 events take about 3 ms.
 SCANNED_EVENTS = 4096
 
 SESSIONS_WHERE = """
-SELECT session_id, key, epoch, seq, position, earliest, trimmed, listing, deleted_at IS NOT NULL, quarantined
-FROM sessions WHERE {condition}
+SELECT session_id, key, epoch, seq, position, earliest, trimmed, listing, last_activity, deleted_at IS NOT NULL,
+       quarantined
+FROM sessions JOIN heads USING (key) WHERE {condition}
 """
 ALL_SESSIONS = SESSIONS_WHERE.format(condition="true")
 NAMED_SESSIONS = SESSIONS_WHERE.format(condition="session_id IN (SELECT value FROM json_each(?))")
@@ -63,8 +64,9 @@ WITH RECURSIVE search (low, high) AS (
 SELECT low FROM search WHERE low = high
 """
 LISTED = """
-SELECT session_id, epoch, seq, earliest, listing FROM sessions
-WHERE listing IS NOT NULL AND (last_activity, session_id) < (?, ?)
+SELECT epoch, seq, earliest, listing, last_activity
+FROM heads CROSS JOIN sessions USING (key)
+WHERE last_activity <= ?1 AND (last_activity < ?1 OR session_id < ?2)
   AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR mode = ?4) AND (?5 IS NULL OR archived = ?5)
 ORDER BY last_activity DESC, session_id DESC LIMIT ?6
 """
@@ -84,6 +86,11 @@ class Stored(NamedTuple):
     session_id: SessionId
     key: int
     known: Known
+
+
+def decode_listing(data: bytes, last_activity: int) -> Listing:
+    """Put together what two tables hold of a listing."""
+    return msgspec.structs.replace(_decode_listing(data), last_activity=last_activity)
 
 
 @contextmanager
@@ -217,10 +224,10 @@ def read_listed(
     ]
     with transaction(connection) as execute:
         rows = execute(LISTED, (*(before or (2**63 - 1, "")), *wanted, limit)).fetchall()
-    listings = [decode_listing(row[4]) for row in rows]
+    listings = [decode_listing(listing, last_activity) for *_, listing, last_activity in rows]
     return [
-        (listing, Head(Epoch(epoch), seq, earliest, listing))
-        for listing, (_, epoch, seq, earliest, _) in zip(listings, rows, strict=True)
+        (listing, Head(epoch, seq, earliest, listing))
+        for listing, (epoch, seq, earliest, *_) in zip(listings, rows, strict=True)
     ]
 
 
@@ -239,7 +246,8 @@ def read_overgrown(connection: apsw.Connection, max_bytes: int, oldest: int) -> 
     """As `EventLog.overgrown`."""
     return _ids(
         connection,
-        "SELECT session_id FROM sessions WHERE (bytes > ? OR oldest < ?) AND seq > earliest + 1 AND NOT quarantined",
+        "SELECT session_id FROM sessions JOIN heads USING (key)"
+        " WHERE (bytes > ? OR oldest < ?) AND seq > earliest + 1 AND NOT quarantined",
         (max_bytes, oldest),
     )
 
@@ -264,8 +272,9 @@ def _load_all(execute: Execute, sessions: Collection[SessionId]) -> list[Stored]
 
 
 def _stored(row: tuple[Any, ...]) -> tuple[Stored, bool]:
-    session_id, key, epoch, seq, position, earliest, trimmed, listing, deleted, quarantined = row
-    head = Head(epoch, seq, earliest, None if listing is None else decode_listing(listing), bool(deleted))
+    session_id, key, epoch, seq, position, earliest, trimmed, listing, last_activity, deleted, quarantined = row
+    shown = None if listing is None else decode_listing(listing, last_activity)
+    head = Head(epoch, seq, earliest, shown, bool(deleted))
     return Stored(session_id, key, Known(head, position, trimmed)), bool(quarantined)
 
 

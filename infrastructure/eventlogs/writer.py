@@ -21,7 +21,7 @@ from contracts.events import LIFECYCLE_TYPES
 from domain.errors import SequenceConflict, SessionNotFound, TowpathError
 from domain.ids import SessionId, make_epoch
 from domain.ports import Recorded, StoredSnapshot
-from infrastructure.eventlogs.commit import Append, Change, Commit, Entry, Group, Order, Row
+from infrastructure.eventlogs.commit import Append, Change, Commit, Entry, Group, Order, Row, listed
 from infrastructure.eventlogs.reader import decode_listing
 from infrastructure.eventlogs.schema import (
     CHECKPOINT_PAGES,
@@ -42,20 +42,22 @@ ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
 
 
 SELECT_SESSION = """
-SELECT key, session_id, epoch, seq, position, earliest, trimmed, bytes, oldest, run, deleted_at, listing
-FROM sessions WHERE session_id = ?
+SELECT key, session_id, epoch, deleted_at, seq, position, earliest, trimmed, bytes, oldest, run, listing, last_activity
+FROM sessions JOIN heads USING (key) WHERE session_id = ?
 """
-EVENT_WIDTH, SESSION_WIDTH = 7, 17
+EVENT_WIDTH, HEAD_WIDTH, SESSION_WIDTH = 7, 9, 9
 INSERT_EVENTS = "INSERT INTO events (id, position, type, timestamp, lifecycle, checksum, data) VALUES {rows}"
-UPSERT_SESSIONS = """
-INSERT INTO sessions (
-    key, session_id, epoch, seq, position, earliest, trimmed, bytes, oldest, run, deleted_at,
-    listing, status, mode, archived, at_rest, last_activity
-) VALUES {rows} ON CONFLICT (key) DO UPDATE SET
+UPSERT_HEADS = """
+INSERT INTO heads (key, seq, position, earliest, trimmed, bytes, oldest, run, last_activity) VALUES {rows}
+ON CONFLICT (key) DO UPDATE SET
     seq = excluded.seq, position = excluded.position, earliest = excluded.earliest, trimmed = excluded.trimmed,
-    bytes = excluded.bytes, oldest = excluded.oldest, run = excluded.run, deleted_at = excluded.deleted_at,
-    listing = excluded.listing, status = excluded.status, mode = excluded.mode, archived = excluded.archived,
-    at_rest = excluded.at_rest, last_activity = excluded.last_activity
+    bytes = excluded.bytes, oldest = excluded.oldest, run = excluded.run, last_activity = excluded.last_activity
+"""
+UPSERT_SESSIONS = """
+INSERT INTO sessions (key, session_id, epoch, deleted_at, listing, status, mode, archived, at_rest) VALUES {rows}
+ON CONFLICT (key) DO UPDATE SET
+    deleted_at = excluded.deleted_at, listing = excluded.listing, status = excluded.status, mode = excluded.mode,
+    archived = excluded.archived, at_rest = excluded.at_rest
 """
 UPSERT_SNAPSHOT = """
 INSERT INTO snapshots (session, seq, checksum, data) VALUES (?, ?, ?, ?) ON CONFLICT (session) DO UPDATE
@@ -210,6 +212,7 @@ class Writer:
         if append.events and append.events[-1][0] == "session-deleted":
             _, row.oldest, data = append.events[-1]
             row.deleted_at, row.listing, row.earliest, row.bytes = row.oldest, None, seq - 1, len(data)
+            entry.rewrite = True
             group.deleted.append(row)
 
     def _open(self, group: Group, append: Append) -> Entry:
@@ -225,12 +228,21 @@ class Writer:
         salts = self._salts.get(row.session_id)
         if salts is None:
             salts = self._salts[row.session_id] = Salts(row.session_id)
-        return Entry(row, row.position, salts)
+        return Entry(row, row.position, salts, rewrite=stored is None)
 
     def _write(self, group: Group) -> None:
         self._insert(INSERT_EVENTS, EVENT_WIDTH, group.events)
-        rows = [entry.row for entry in group.entries.values()]
-        self._insert(UPSERT_SESSIONS, SESSION_WIDTH, [column for row in rows for column in row.columns()])
+        heads: list[Any] = []
+        sessions: list[Any] = []
+        for entry in group.entries.values():
+            row = entry.row
+            heads += row.head_columns()
+            shown = listed(row.listing)
+            if entry.rewrite or shown != row.listed:
+                row.listed = shown
+                sessions += row.session_columns()
+        self._insert(UPSERT_HEADS, HEAD_WIDTH, heads)
+        self._insert(UPSERT_SESSIONS, SESSION_WIDTH, sessions)
         for snapshot in group.snapshots:
             self._execute(UPSERT_SNAPSHOT, snapshot)
         for blob in group.blobs:
@@ -271,12 +283,14 @@ class Writer:
         return row.earliest
 
     def forget(self, group: Group, before: int) -> None:
-        self._execute(
-            "DELETE FROM events WHERE id IN (SELECT key << 40 | seq FROM sessions WHERE deleted_at < ?)", (before,)
-        )
-        gone = self._execute("DELETE FROM sessions WHERE deleted_at < ? RETURNING session_id, position", (before,))
-        for session_id, position in gone.fetchall():
+        rows = self._execute(
+            "SELECT key, session_id, position FROM sessions JOIN heads USING (key) WHERE deleted_at < ?", (before,)
+        ).fetchall()
+        for key, session_id, position in rows:
             group.forgotten.append(session_id)
+            self._execute("DELETE FROM events WHERE position = ?", (position,))
+            self._execute("DELETE FROM heads WHERE key = ?", (key,))
+            self._execute("DELETE FROM sessions WHERE key = ?", (key,))
             self._execute(
                 "UPDATE meta SET position = max(position, ?), expired = max(expired, ?)", (self._position, position)
             )
@@ -290,9 +304,10 @@ class Writer:
             found = self._execute(SELECT_SESSION, (session_id,)).fetchall()
             if not found:
                 return None
-            *columns, listing = found[0]
+            *columns, listing, last_activity = found[0]
             row = Row(*columns)
-            row.listing = None if listing is None else decode_listing(listing)
+            row.listing = None if listing is None else decode_listing(listing, last_activity)
+            row.listed = listed(row.listing)
             self._rows[session_id] = row
         return row
 
