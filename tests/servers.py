@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -155,10 +156,12 @@ def history(client: httpx.Client, session_id: str) -> list[dict[str, Any]]:
 def run_prompt(client: httpx.Client, session_id: str, command: str) -> None:
     """Hand a prompt in and wait until its turn is over."""
     turn = prompt(client, session_id, command)
+    deadline = monotonic() + SECONDS
     with client.stream("GET", f"/api/session/{session_id}/events?after=0&types=turn-completed") as stream:
-        for line in stream.iter_lines():
+        for line in stream.iter_lines():  # a heartbeat comes every second
             if line.startswith("data:") and json.loads(line[5:]).get("turnId") == turn:
                 return
+            assert monotonic() < deadline, (line, history(client, session_id))
 
 
 def fresh_mark() -> str:
