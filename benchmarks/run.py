@@ -34,6 +34,7 @@ RESULTS = HERE / "results"
 START_SECONDS = 60
 CLIENT_SECONDS = 180
 SPARE_FILES = 200
+REPETITIONS = 5
 
 
 @contextlib.contextmanager
@@ -163,14 +164,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one repetition of a second: does it run?")
     parser.add_argument("--servers", default=",".join(CONTENDERS), help="default: %(default)s")
     parser.add_argument("--scenarios", default=",".join(SCENARIOS), help="default: %(default)s")
-    parser.add_argument("--repetitions", type=int, help="default: 5")
+    parser.add_argument("--repetitions", type=int, help=f"default: {REPETITIONS}")
     chosen = parser.parse_args()
     for option, known in (("servers", CONTENDERS), ("scenarios", SCENARIOS)):
         names = getattr(chosen, option).split(",")
         if unknown := [name for name in names if name not in known]:
             parser.error(f"unknown {option}: {', '.join(unknown)}; known: {', '.join(known)}")
         setattr(chosen, option, names)
-    chosen.repetitions = chosen.repetitions or (1 if chosen.quick else 5)
+    chosen.repetitions = chosen.repetitions or (1 if chosen.quick else REPETITIONS)
     return chosen
 
 
@@ -207,7 +208,8 @@ def main() -> None:
 
     text = markdown(results, machine.description(), chosen.repetitions)
     stem.with_suffix(".md").write_text(text)
-    if not chosen.quick:
+    complete = chosen.scenarios == list(SCENARIOS) and {"old", "towpath"} <= set(names)
+    if complete and chosen.repetitions >= REPETITIONS and not chosen.quick:
         (RESULTS / "latest.md").write_text(text)
     print(f"\n{text}\nwritten to {stem.with_suffix('.md').relative_to(HERE)} and .jsonl")
 

@@ -38,7 +38,7 @@ void die(const char *format, ...) {
 /* ---- options ---- */
 
 static int port, streams_wanted = 1, sessions = 1, batch = 500, window = 250, burst = 1, rate = 1000, each;
-static double seconds = 2, settle = 0.5, open_timeout = 60, probe_hz = 20;
+static double seconds = 2, settle = 0.5, open_timeout = 120, probe_hz = 20;
 static u64 replay_events;
 static const char *mode = "throughput", *pids = "", *token_file = "", *after = "", *resume = "header", *probe = "",
                   *events_path = "/api/session/{session}/events", *publish_path = "/publish";
