@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.machine import describe
+from benchmarks.machine import description
 from contracts.events import SessionCreated, SessionOutput
 from domain.ids import SessionId
 from domain.ports import Listing
@@ -55,7 +55,7 @@ class Publisher:
             title="",
             working_dir="/srv/project",
             status="running",
-            created_at=now,
+            created_at=0,
             last_activity=now,
             archived=False,
             at_rest=False,
@@ -145,7 +145,7 @@ async def measure(durability: Durability) -> dict[str, float]:
 
 def main() -> None:
     durability: Durability = "process" if sys.argv[1:] == ["process"] else "power"
-    print(describe())
+    print(description())
     runs = [uvloop.run(measure(durability)) for _ in range(RUNS)]
     print(f"durability {durability}; best of {RUNS} runs, all in brackets")
     for name in runs[0]:
