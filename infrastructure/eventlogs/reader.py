@@ -26,13 +26,12 @@ _decode_integers = msgspec.json.Decoder(list[int]).decode
 
 # How far one read with a filter looks: 4096 events take about 3 ms.
 SCANNED_EVENTS = 4096
-# What a batch is aimed at when its events are counted by their mean size, so that it seldom takes a second count.
+# How full a batch is aimed to be when its events are counted by their mean size: a second count is then rare.
 FILLED = 0.95
-PAGE_EVENTS = BATCH_BYTES // 100  # events are longer than 100 bytes
 
 SESSIONS_WHERE = """
-SELECT session_id, key, epoch, seq, position, earliest, trimmed, listing, last_activity, deleted_at IS NOT NULL,
-       quarantined
+SELECT session_id, key, epoch, seq, position, earliest, trimmed, bytes, listing, last_activity,
+       deleted_at IS NOT NULL, quarantined
 FROM sessions JOIN heads USING (key) WHERE {condition}
 """
 ALL_SESSIONS = SESSIONS_WHERE.format(condition="true")
@@ -86,11 +85,12 @@ class Damaged(Exception):
 
 
 class Stored(NamedTuple):
-    """A session's row."""
+    """What the store says of a session; ``mean`` is the size of its events."""
 
     session_id: SessionId
     key: int
     known: Known
+    mean: float
 
 
 def decode_listing(data: bytes, last_activity: int) -> Listing:
@@ -276,10 +276,11 @@ def _load_all(execute: Execute, sessions: Collection[SessionId]) -> list[Stored]
 
 
 def _stored(row: tuple[Any, ...]) -> tuple[Stored, bool]:
-    session_id, key, epoch, seq, position, earliest, trimmed, listing, last_activity, deleted, quarantined = row
+    session_id, key, epoch, seq, position, earliest, trimmed, size, listing, last_activity, deleted, quarantined = row
     shown = None if listing is None else decode_listing(listing, last_activity)
     head = Head(epoch, seq, earliest, shown, bool(deleted))
-    return Stored(session_id, key, Known(head, position, trimmed)), bool(quarantined)
+    mean = size / max(1, seq - earliest)
+    return Stored(session_id, key, Known(head, position, trimmed), mean), bool(quarantined)
 
 
 def _seq_at(execute: Execute, stored: Stored, position: int) -> int:
@@ -309,7 +310,7 @@ def _fetch(
         bounds = (*bounds, encode(list(types)).decode())
     page, sizes = (PAGE_OF_ALL, SIZE_OF_ALL) if types is None else (PAGE_OF_TYPES, SIZE_OF_TYPES)
     try:
-        wanted = min(limit, PAGE_EVENTS)
+        wanted = min(limit, max(1, int(FILLED * BATCH_BYTES / max(1, stored.mean))))
         while True:
             held, size = execute(sizes, (*bounds, wanted)).fetchone()
             if held <= 1 or size <= BATCH_BYTES:
