@@ -1,37 +1,18 @@
 """The application: routes, error table, documents, and the gates around all of it."""
 
-from typing import Any, NamedTuple
-
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from api.gates import Gates
 from api.hosts import HostRules
-from api.metrics import Metrics
-from api.openapi import Documents, list_methods
+from api.openapi import Documents
 from api.parameters import StrictRequest
 from api.problems import answer
 from api.routes import access, documents, events, pages, prompts, service, sessions
+from api.services import Services
 from api.settings import Settings
-from api.streams import Streams
 from api.version import VERSION
-from domain.doorkeeper import Doorkeeper
-from domain.ports import AgentLauncher, Audit
-from domain.reading import Reading
-from domain.sessions import Sessions
-
-
-class Services(NamedTuple):
-    """What handlers are given, by the name of their parameter."""
-
-    live: Sessions
-    reading: Reading
-    streams: Streams
-    launcher: AgentLauncher
-    metrics: Metrics
-    doorkeeper: Doorkeeper
-    audit: Audit
 
 
 def create_app(
@@ -67,16 +48,8 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
             *pages.ROUTES,
             *routes,
         ],
-        dependencies={name: _provide(services, name) for name in Services._fields},
+        dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         exception_handlers={Exception: answer},
         request_class=StrictRequest,
-        before_send=[list_methods],
         plugins=[Documents(version=VERSION)],
     )
-
-
-def _provide(services: Services | None, name: str) -> Provide:
-    def service() -> Any:
-        return getattr(services, name)
-
-    return Provide(service, sync_to_thread=False)

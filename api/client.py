@@ -32,6 +32,7 @@ _decode_reset = decoder(StreamReset)
 _decode_problem = decoder(Problem)
 _decode_page = decoder(views.SessionPage)
 _decode_session = decoder(views.Session)
+_decode_removed = decoder(views.SessionRemoved)
 _decode_accepted = decoder(views.PromptAccepted)
 _decode_cancelled = decoder(views.TurnCancelled)
 
@@ -107,6 +108,10 @@ class Client:
     async def make_session(self, order: CreateSession) -> views.Session:
         """Make a session."""
         return await self.post("/api/sessions", order, _decode_session)
+
+    async def remove_session(self, session_id: str) -> None:
+        """Delete a session."""
+        await self.delete(f"/api/session/{session_id}", _decode_removed)
 
     async def submit(self, session_id: str, order: SubmitPrompt) -> views.PromptAccepted:
         """Send a prompt; when this returns it is in the log."""

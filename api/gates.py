@@ -11,6 +11,7 @@ from typing import Any
 
 from litestar import Request
 from litestar.datastructures import State
+from litestar.routes import HTTPRoute
 from msgspec import Struct
 
 from api.hosts import HostRules, Site
@@ -136,6 +137,8 @@ class Gates:
             send = _hardened(send)
             if scope["method"] not in SAFE_METHODS and "auth" in scope:
                 send = self._noted(scope, send)
+            if scope["method"] == "OPTIONS":
+                send = _all_methods(scope, send)
             if scope["method"] == "HEAD" and _is_public("GET", scope["path"]):
                 scope, send = {**scope, "method": "GET"}, _without_body(send)
         await self._app(scope, receive, send)
@@ -314,6 +317,21 @@ def _hardened(send: Send) -> Send:
         return send(message)
 
     return add_headers
+
+
+def _all_methods(scope: Scope, send: Send) -> Send:
+    """Put every method of the address into the answer: Litestar lists those of one route object alone."""
+
+    def complete(message: Message) -> Awaitable[None]:
+        path = scope.get("path_template")
+        if message["type"] == "http.response.start" and path:
+            routes = [route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute)]
+            methods = {method for route in routes if route.path_format == path for method in route.methods}
+            kept = [header for header in message["headers"] if header[0] != b"allow"]
+            message["headers"] = [*kept, (b"allow", ", ".join(sorted(methods)).encode())]
+        return send(message)
+
+    return complete
 
 
 def _without_body(send: Send) -> Send:

@@ -26,14 +26,12 @@ from litestar.openapi.spec import (
 )
 from litestar.plugins import InitPlugin, OpenAPISchemaPlugin
 from litestar.router import Router
-from litestar.routes import HTTPRoute
-from litestar.types import Message, Scope
 from litestar.typing import FieldDefinition
 from typing_extensions import override
 
 from contracts import catalog
 from contracts.codec import encode
-from contracts.events import CURSOR_PATTERN
+from contracts.events import CURSOR_PATTERN, MAX_SAFE_INTEGER
 from contracts.problems import PROBLEM_JSON, Problem
 
 EVENT_STREAM = "text/event-stream"
@@ -59,7 +57,7 @@ _FAILURES = {
     503: "The server can't do this now.",
     507: "The disk that holds the log is full.",
 }
-_ABSENT = ("", -1)  # how a parameter that was not sent reaches its handler
+_ABSENT = ("", MAX_SAFE_INTEGER)  # how a parameter that was not sent reaches its handler
 _METHODS = ("get", "put", "post", "delete", "patch")
 _PROBLEM = {PROBLEM_JSON: {"schema": {"$ref": catalog.REFERENCE + Problem.__name__}}}
 
@@ -169,16 +167,6 @@ class _Config(OpenAPIConfig):
     @override
     def to_openapi_schema(self) -> OpenAPI:
         return _Completed(**vars(super().to_openapi_schema()))
-
-
-async def list_methods(message: Message, scope: Scope) -> None:
-    """Put every method of an address into the answer to OPTIONS: Litestar lists those of one route object alone."""
-    path = scope.get("path_template")
-    if message["type"] == "http.response.start" and scope.get("method") == "OPTIONS" and path:
-        routes = [route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute)]
-        methods = {method for route in routes if route.path_format == path for method in route.methods}
-        kept = [header for header in message["headers"] if header[0] != b"allow"]
-        message["headers"] = [*kept, (b"allow", ", ".join(sorted(methods)).encode())]
 
 
 def build_documents(app: Litestar) -> dict[str, bytes]:

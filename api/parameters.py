@@ -16,15 +16,16 @@ from contracts.events import CURSOR_PATTERN, ID_PATTERN, MAX_SAFE_INTEGER
 from domain.errors import InvalidParameter
 from domain.ids import SessionId, is_identifier
 
-ABSENT = -1
+ABSENT = MAX_SAFE_INTEGER  # no log gets so far; Litestar holds a default, too, to the parameter's bounds
 CURSOR_LENGTH = 64
+MOST_SESSIONS = 100
 _ID = ID_PATTERN.removeprefix("^").partition("$")[0]
 # Published; domain/cursors.py refuses, and says more than a pattern could.
 _CURSOR = f"^(0|{CURSOR_PATTERN.removeprefix('^').partition('$')[0]})?$"
 
 
-def _list_of(item: str) -> str:
-    return f"^(({item})(,({item}))*)?$"
+def _list_of(item: str, most: int) -> str:
+    return f"^(({item})(,({item})){{0,{most - 1}}})?$"
 
 
 SessionIdParameter = Annotated[str, PathParameter(name="sessionId", pattern=ID_PATTERN, description="A session.")]
@@ -54,8 +55,7 @@ Types = Annotated[
     str,
     QueryParameter(
         name="types",
-        max_length=1024,
-        schema_extra={"pattern": _list_of("|".join(EVENTS))},
+        schema_extra={"pattern": _list_of("|".join(EVENTS), len(EVENTS))},
         description="Only these types, separated by commas.",
     ),
 ]
@@ -63,8 +63,7 @@ SessionIds = Annotated[
     str,
     QueryParameter(
         name="sessions",
-        max_length=8192,
-        schema_extra={"pattern": _list_of(_ID)},
+        schema_extra={"pattern": _list_of(_ID, MOST_SESSIONS)},
         description="Only these sessions, separated by commas; else all lifecycles.",
     ),
 ]
@@ -106,7 +105,7 @@ def choose_types(text: str) -> Collection[str] | None:
     """Parse ``a,b``; `None` for all. Raises InvalidParameter for a type that does not exist."""
     if not text:
         return None
-    types = frozenset(text.split(","))
+    types = frozenset(_split(text, len(EVENTS), "types"))
     if unknown := sorted(types - EVENTS.keys()):
         raise InvalidParameter(f"There is no event type {unknown[0]!r}; docs/events.md lists them.", member="types")
     return types
@@ -116,10 +115,17 @@ def choose_sessions(text: str) -> Collection[SessionId] | None:
     """Parse ``a,b``; `None` for all. Raises InvalidParameter for what can't be an id."""
     if not text:
         return None
-    sessions = list(dict.fromkeys(text.split(",")))
+    sessions = list(dict.fromkeys(_split(text, MOST_SESSIONS, "sessions")))
     if wrong := [session_id for session_id in sessions if not is_identifier(session_id)]:
         raise InvalidParameter(f"{wrong[0]!r} is no session id.", member="sessions")
     return [SessionId(session_id) for session_id in sessions]
+
+
+def _split(text: str, most: int, member: str) -> list[str]:
+    items = text.split(",")
+    if len(items) > most:
+        raise InvalidParameter(f"There are {len(items)}; give at most {most}.", member=member)
+    return items
 
 
 def parse_page_cursor(text: str) -> tuple[int, SessionId] | None:

@@ -151,8 +151,8 @@ class Transcript:
                 self._tool(event)
             case SessionCreated(session_id=session_id, mode=mode, working_dir=working_dir):
                 note(f"session {session_id} ({line(mode)}) in {line(working_dir)}")
-            case SessionUpdated():
-                note("the session's settings changed")
+            case SessionUpdated(title=title):
+                note(f"title: {line(title)}" if title else "the session's settings changed")
             case SessionDeleted():
                 note("the session was deleted")
             case SessionStatus(status=("waiting" | "exited" | "error" | "interrupted") as status, reason=reason):

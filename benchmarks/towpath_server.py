@@ -21,7 +21,7 @@ from litestar import Request, post
 from api.app import create_app
 from api.logs import configure_logs
 from api.server import Server, listen
-from api.serving import connection_limits, open_services
+from api.serving import collect_rarely, connection_limits, open_services
 from api.settings import Settings
 from api.wiring import Core, hold_data_dir, open_core
 from contracts.events import SessionCreated, SessionOutput, SessionStatus
@@ -134,6 +134,7 @@ def main() -> None:
         log_level="warning",
     )
     configure_logs(settings.log_level, stream=sys.stderr)
+    collect_rarely()
     in_flight = 0 if chosen.await_each else IN_FLIGHT
     anyio.run(
         lambda: serve(settings, sessions=chosen.sessions, in_flight=in_flight), backend_options={"use_uvloop": True}

@@ -2,7 +2,8 @@
 
 Events are flat JSON objects that begin with ``type``, ``sessionId``, ``seq`` and ``timestamp``. The SSE ``event:``
 field equals ``type``. Readers ignore members they do not know; a changed meaning is a new type. ``str | LargeBody``
-is used wherever a text may outgrow one event (64 KiB encoded).
+is used wherever a text may outgrow one event (64 KiB encoded). Events are immutable and hold no cycles, so the garbage
+collector need not track them (``gc=False``).
 """
 
 from typing import Annotated, Any, Literal
@@ -42,7 +43,7 @@ OperationName = Literal["write", "edit", "delete", "rename", "command"]
 TokenScope = Literal["full", "read", "session"]
 
 
-class Part(Struct, frozen=True, kw_only=True, rename="camel"):
+class Part(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """Base of the objects inside events."""
 
 
@@ -185,7 +186,7 @@ class ApprovalOption(Part, frozen=True, kw_only=True):
     kind: OptionKind
 
 
-class EventBase(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type"):
+class EventBase(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type", gc=False):
     """What all events share. The three members are stamped when the event is recorded, never by what makes it."""
 
     session_id: Identifier = ""

@@ -45,7 +45,7 @@ class Batch(Struct, gc=False):
     rendered: bytes | None = None
 
 
-class Listing(Struct, frozen=True, kw_only=True):
+class Listing(Struct, frozen=True, kw_only=True, gc=False):
     """A session as the listing holds it, written with each append."""
 
     session_id: SessionId
@@ -64,7 +64,7 @@ class Listing(Struct, frozen=True, kw_only=True):
     process_started_at: int | UnsetType = UNSET
 
 
-class Head(Struct, frozen=True):
+class Head(Struct, frozen=True, gc=False):
     """How far a session's log goes. ``earliest`` is the seq before the first event that is kept.
 
     ``listing`` is `None` for what listings don't show: the system's own log, and a deleted session's tombstone.

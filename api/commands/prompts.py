@@ -15,11 +15,11 @@ from api.client import Client, Received
 from api.commands.connection import directory_for_server, speak
 from api.commands.screen import open_screen, show_trouble
 from api.commands.target import Target
-from api.failures import Failure
+from api.failures import Failure, Refused
 from api.render import Transcript
 from contracts.events import CommandSent, Connected, Event, SessionOutput, TurnCompleted, TurnStarted
 from contracts.requests import CreateSession, SubmitPrompt
-from contracts.views import Session
+from contracts.views import PromptAccepted, Session
 
 _FAILED = 5
 _CANCELLED = 130
@@ -33,7 +33,12 @@ def run(target: Target, mode: str, folder: str | None, text: str) -> int:
         parts = [part for part in (directory_for_server(target), folder) if part]
         order = CreateSession(mode=mode, working_dir=str(Path(*parts)) if parts else UNSET)
         session = await client.make_session(order)
-        return await _converse(client, target, session, command)
+        try:
+            accepted = await client.submit(session.session_id, SubmitPrompt(command=command))
+        except Refused:
+            await client.remove_session(session.session_id)
+            raise
+        return await _follow(client, target, session, accepted)
 
     return speak(target, talk)
 
@@ -44,9 +49,9 @@ def prompt(target: Target, prefix: str, text: str, *, wait: bool) -> int:
 
     async def talk(client: Client) -> int:
         session = await client.find_session(prefix)
-        if wait:
-            return await _converse(client, target, session, command)
         accepted = await client.submit(session.session_id, SubmitPrompt(command=command))
+        if wait:
+            return await _follow(client, target, session, accepted)
         click.echo(accepted.turn_id)
         return 0
 
@@ -62,10 +67,9 @@ def _read(text: str) -> str:
         raise Failure(f"The standard input is not UTF-8: {error.reason} at byte {error.start}.") from error
 
 
-async def _converse(client: Client, target: Target, session: Session, command: str) -> int:
+async def _follow(client: Client, target: Target, session: Session, accepted: PromptAccepted) -> int:
     screen = open_screen()
     page = f"{client.locate().url}/session/{session.session_id}"
-    accepted = await client.submit(session.session_id, SubmitPrompt(command=command))
     screen.note(page)
     if accepted.state == "queued":
         screen.note("queued behind another turn")

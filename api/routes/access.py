@@ -10,12 +10,12 @@ from msgspec import UNSET
 
 from api.gates import GatedRequest, Visitor
 from api.openapi import PUBLIC, problems
+from api.services import Services
 from api.version import VERSION
 from contracts import views
 from contracts.events import ID_PATTERN
 from contracts.requests import CreateToken, Login
 from domain.access import Principal
-from domain.doorkeeper import Doorkeeper
 from domain.ports import LOGIN_SECONDS
 
 TokenIdParameter = Annotated[
@@ -31,18 +31,16 @@ class Logins(Controller):
 
     @post("/login", operation_id="logIn", security=PUBLIC, status_code=200, responses=problems(401, 429, 507))
     async def log_in(
-        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper], data: JSONBody[Login]
+        self, request: GatedRequest, services: NamedDependency[Services], data: JSONBody[Login]
     ) -> Response[views.WhoAmI]:
         """Trade a login code, or a token, for a cookie of this browser's own."""
-        login = await doorkeeper.log_in(data, peer=request.user.peer)
+        login = await services.doorkeeper.log_in(data, peer=request.user.peer)
         return Response(_whoami(login.principal), cookies=[_cookie(request.user, login.secret, LOGIN_SECONDS)])
 
     @post("/logout", operation_id="logOut", status_code=200, responses=problems(507))
-    async def log_out(
-        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper]
-    ) -> Response[views.LoggedOut]:
+    async def log_out(self, request: GatedRequest, services: NamedDependency[Services]) -> Response[views.LoggedOut]:
         """End this browser's login and its streams. A token that a program sent stays good."""
-        await doorkeeper.log_out(request.auth, peer=request.user.peer)
+        await services.doorkeeper.log_out(request.auth, peer=request.user.peer)
         return Response(views.LoggedOut(), cookies=[_cookie(request.user, "", 0)])
 
     @get("/whoami", operation_id="getWhoAmI")
@@ -51,11 +49,9 @@ class Logins(Controller):
         return _whoami(request.auth)
 
     @post("/login-codes", operation_id="createLoginCode", status_code=201)
-    async def create_login_code(
-        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper]
-    ) -> views.LoginCode:
+    async def create_login_code(self, request: GatedRequest, services: NamedDependency[Services]) -> views.LoginCode:
         """Make a code that logs one browser in, once, within ten minutes."""
-        return doorkeeper.make_code(request.auth, peer=request.user.peer)
+        return services.doorkeeper.make_code(request.auth, peer=request.user.peer)
 
 
 class Tokens(Controller):
@@ -65,23 +61,23 @@ class Tokens(Controller):
     tags = ("access",)
 
     @get("/", operation_id="listTokens")
-    async def list_tokens(self, doorkeeper: NamedDependency[Doorkeeper]) -> views.TokenList:
+    async def list_tokens(self, services: NamedDependency[Services]) -> views.TokenList:
         """List the further tokens, without their secrets."""
-        return views.TokenList(tokens=doorkeeper.tokens())
+        return views.TokenList(tokens=services.doorkeeper.tokens())
 
     @post("/", operation_id="createToken", status_code=201, responses=problems(404, 410, 503, 507))
     async def create_token(
-        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper], data: JSONBody[CreateToken]
+        self, request: GatedRequest, services: NamedDependency[Services], data: JSONBody[CreateToken]
     ) -> views.TokenMade:
         """Make a token; its secret is shown this once."""
-        return await doorkeeper.make_token(request.auth, data, peer=request.user.peer)
+        return await services.doorkeeper.make_token(request.auth, data, peer=request.user.peer)
 
     @delete("/{tokenId:str}", operation_id="revokeToken", status_code=200, responses=problems(404, 503, 507))
     async def revoke_token(
-        self, request: GatedRequest, doorkeeper: NamedDependency[Doorkeeper], token_id: TokenIdParameter
+        self, request: GatedRequest, services: NamedDependency[Services], token_id: TokenIdParameter
     ) -> views.TokenRemoved:
         """End a token, its logins and its streams. The owner's is replaced: the new one is in the data directory."""
-        return await doorkeeper.revoke_token(request.auth, token_id, peer=request.user.peer)
+        return await services.doorkeeper.revoke_token(request.auth, token_id, peer=request.user.peer)
 
 
 ROUTES = (Logins, Tokens)

@@ -17,10 +17,9 @@ from api.parameters import (
     choose_sessions,
     choose_types,
 )
-from api.streams import Streams
+from api.services import Services
 from contracts import views
 from domain.ids import SessionId
-from domain.reading import Reading
 
 
 class SessionEvents(Controller):
@@ -38,8 +37,7 @@ class SessionEvents(Controller):
     async def stream_session(
         self,
         request: GatedRequest,
-        reading: NamedDependency[Reading],
-        streams: NamedDependency[Streams],
+        services: NamedDependency[Services],
         session_id: SessionIdParameter,
         last_event_id: LastEventId = "",
         after: AfterCursor = "",
@@ -48,19 +46,21 @@ class SessionEvents(Controller):
     ) -> ASGIApp:
         """Stream a session's events from a cursor on, without a gap; resume with the id of the last frame seen."""
         chosen = choose_types(types)
-        opening = await reading.open_stream(
+        opening = await services.reading.open_stream(
             SessionId(session_id), last_event_id or after or None, member="Last-Event-ID" if last_event_id else "after"
         )
         if not follow and opening.start.reset is None and opening.start.after == opening.head.seq:
             return _nothing
-        return streams.session(SessionId(session_id), opening, holder=request.auth, types=chosen, follow=follow)
+        return services.streams.session(
+            SessionId(session_id), opening, holder=request.auth, types=chosen, follow=follow
+        )
 
     @get("/status", operation_id="getEventsStatus", responses=problems(400, 404, 410))
     async def get_events_status(
-        self, reading: NamedDependency[Reading], session_id: SessionIdParameter
+        self, services: NamedDependency[Services], session_id: SessionIdParameter
     ) -> views.EventsStatus:
         """Tell how a session's stream stands."""
-        return await reading.events_status(SessionId(session_id))
+        return await services.reading.events_status(SessionId(session_id))
 
 
 class StoreEvents(Controller):
@@ -73,8 +73,7 @@ class StoreEvents(Controller):
     async def stream_store(
         self,
         request: GatedRequest,
-        reading: NamedDependency[Reading],
-        streams: NamedDependency[Streams],
+        services: NamedDependency[Services],
         last_event_id: LastEventId = "",
         after: AfterCursor = "",
         sessions: SessionIds = "",
@@ -83,10 +82,10 @@ class StoreEvents(Controller):
     ) -> ASGIApp:
         """Stream the events of chosen sessions, or the lifecycle events of all, on one connection."""
         chosen_types, chosen = choose_types(types), choose_sessions(sessions)
-        opening = await reading.open_store_stream(
+        opening = await services.reading.open_store_stream(
             chosen, last_event_id or after or None, member="Last-Event-ID" if last_event_id else "after"
         )
-        return streams.store(chosen, opening, holder=request.auth, types=chosen_types, follow=follow)
+        return services.streams.store(chosen, opening, holder=request.auth, types=chosen_types, follow=follow)
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

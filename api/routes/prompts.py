@@ -7,10 +7,10 @@ from msgspec import UNSET
 
 from api.openapi import problems
 from api.parameters import SessionIdParameter
+from api.services import Services
 from contracts import views
 from contracts.requests import CancelTurn, SubmitPrompt
 from domain.ids import SessionId, TurnId
-from domain.sessions import Sessions
 
 
 class Prompts(Controller):
@@ -21,22 +21,22 @@ class Prompts(Controller):
 
     @post("/prompt", operation_id="submitPrompt", status_code=202, responses=problems(404, 409, 410, 429, 503, 507))
     async def submit_prompt(
-        self, live: NamedDependency[Sessions], session_id: SessionIdParameter, data: JSONBody[SubmitPrompt]
+        self, services: NamedDependency[Services], session_id: SessionIdParameter, data: JSONBody[SubmitPrompt]
     ) -> views.PromptAccepted:
         """Hand a prompt to the session's agent; what it does arrives on the event stream."""
-        return await live.submit(SessionId(session_id), data)
+        return await services.live.submit(SessionId(session_id), data)
 
     @post("/cancel", operation_id="cancelTurn", status_code=202, responses=problems(404, 409, 410, 503, 507))
     async def cancel_turn(
-        self, live: NamedDependency[Sessions], session_id: SessionIdParameter, data: JSONBody[CancelTurn]
+        self, services: NamedDependency[Services], session_id: SessionIdParameter, data: JSONBody[CancelTurn]
     ) -> views.TurnCancelled:
         """Stop a turn, or take it out of the queue."""
         turn_id = None if data.turn_id is UNSET else TurnId(data.turn_id)
-        return await live.cancel(SessionId(session_id), turn_id)
+        return await services.live.cancel(SessionId(session_id), turn_id)
 
     @post("/resume", operation_id="resumeSession", status_code=202, responses=problems(400, 404, 410, 503, 507))
     async def resume_session(
-        self, live: NamedDependency[Sessions], session_id: SessionIdParameter
+        self, services: NamedDependency[Services], session_id: SessionIdParameter
     ) -> views.SessionResumed:
         """Go on after a restart: release the prompts that are held."""
-        return await live.resume(SessionId(session_id))
+        return await services.live.resume(SessionId(session_id))

@@ -3,10 +3,9 @@
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
-from api.metrics import Metrics
 from api.openapi import PUBLIC
+from api.services import Services
 from contracts import views
-from domain.ports import AgentLauncher
 
 
 class Service(Controller):
@@ -25,16 +24,16 @@ class Service(Controller):
         return views.Health()
 
     @get("/api/agents", operation_id="listAgents")
-    async def list_agents(self, launcher: NamedDependency[AgentLauncher]) -> views.AgentList:
+    async def list_agents(self, services: NamedDependency[Services]) -> views.AgentList:
         """List the agent profiles: what a session's mode may name."""
-        return views.AgentList(agents=list(launcher.profiles()))
+        return views.AgentList(agents=list(services.launcher.profiles()))
 
     @get("/metrics", operation_id="getMetrics", media_type="text/plain")
-    async def get_metrics(self, metrics: NamedDependency[Metrics]) -> Response[bytes]:
+    async def get_metrics(self, services: NamedDependency[Services]) -> Response[bytes]:
         """Return the metrics in Prometheus' text format."""
-        return Response(metrics.text(), media_type=metrics.MEDIA_TYPE)
+        return Response(services.metrics.text(), media_type=services.metrics.MEDIA_TYPE)
 
     @get("/api/debug/metrics", operation_id="getDebugMetrics")
-    async def get_debug_metrics(self, metrics: NamedDependency[Metrics]) -> views.DebugMetrics:
+    async def get_debug_metrics(self, services: NamedDependency[Services]) -> views.DebugMetrics:
         """Return the counts since the server started."""
-        return metrics.view()
+        return services.metrics.view()

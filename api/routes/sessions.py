@@ -21,13 +21,13 @@ from api.parameters import (
     choose_types,
     parse_page_cursor,
 )
+from api.services import Services
 from contracts import views
 from contracts.requests import CreateSession, UpdateSession
 from domain.cursors import format_cursor
 from domain.ids import SessionId
 from domain.ports import ListingFilter
-from domain.reading import Reading, Window
-from domain.sessions import Sessions
+from domain.reading import Window
 
 _BLOB = "application/octet-stream"
 
@@ -41,7 +41,7 @@ class SessionList(Controller):
     @get("/", operation_id="listSessions", responses=problems(400))
     async def list_sessions(
         self,
-        reading: NamedDependency[Reading],
+        services: NamedDependency[Services],
         limit: Limit = 50,
         cursor: PageCursor = "",
         status: StatusFilter = "",
@@ -52,7 +52,7 @@ class SessionList(Controller):
         criteria = ListingFilter(
             status=status or UNSET, mode=mode or UNSET, archived=UNSET if not archived else archived == "true"
         )
-        sessions = await reading.page(criteria, before=parse_page_cursor(cursor), limit=limit)
+        sessions = await services.reading.page(criteria, before=parse_page_cursor(cursor), limit=limit)
         last = sessions[-1] if len(sessions) == limit else None
         return views.SessionPage(
             sessions=sessions, next_cursor=UNSET if last is None else f"{last.last_activity}.{last.session_id}"
@@ -60,10 +60,10 @@ class SessionList(Controller):
 
     @post("/", operation_id="createSession", responses=problems(403, 409, 422, 503, 507))
     async def create_session(
-        self, live: NamedDependency[Sessions], data: JSONBody[CreateSession]
+        self, services: NamedDependency[Services], data: JSONBody[CreateSession]
     ) -> Response[views.Session]:
         """Make a session. Nothing is started before its first prompt."""
-        session = await live.open(data)
+        session = await services.live.open(data)
         return Response(session, headers={"Location": f"/api/session/{session.session_id}"})
 
 
@@ -74,40 +74,40 @@ class OneSession(Controller):
     tags = ("sessions",)
 
     @get("/", operation_id="getSession", responses=problems(400, 404, 410))
-    async def get_session(self, reading: NamedDependency[Reading], session_id: SessionIdParameter) -> views.Session:
+    async def get_session(self, services: NamedDependency[Services], session_id: SessionIdParameter) -> views.Session:
         """Look a session up."""
-        return await reading.get(SessionId(session_id))
+        return await services.reading.get(SessionId(session_id))
 
     @patch("/", operation_id="updateSession", responses=problems(404, 410, 503, 507))
     async def update_session(
-        self, live: NamedDependency[Sessions], session_id: SessionIdParameter, data: JSONBody[UpdateSession]
+        self, services: NamedDependency[Services], session_id: SessionIdParameter, data: JSONBody[UpdateSession]
     ) -> views.Session:
         """Change a session's settings."""
-        return await live.update(SessionId(session_id), data)
+        return await services.live.update(SessionId(session_id), data)
 
     @delete("/", operation_id="deleteSession", status_code=200, responses=problems(400, 404, 410, 503, 507))
     async def delete_session(
-        self, live: NamedDependency[Sessions], session_id: SessionIdParameter
+        self, services: NamedDependency[Services], session_id: SessionIdParameter
     ) -> views.SessionRemoved:
         """End a session's processes and delete it."""
-        return await live.delete(SessionId(session_id))
+        return await services.live.delete(SessionId(session_id))
 
     @get("/status", operation_id="getSessionStatus", responses=problems(400, 404, 410))
     async def get_status(
-        self, reading: NamedDependency[Reading], session_id: SessionIdParameter
+        self, services: NamedDependency[Services], session_id: SessionIdParameter
     ) -> views.SessionStatusView:
         """Tell how a session stands."""
-        return await reading.status(SessionId(session_id))
+        return await services.reading.status(SessionId(session_id))
 
     @get("/snapshot", operation_id="getSessionSnapshot", responses=problems(400, 404, 410))
-    async def get_snapshot(self, reading: NamedDependency[Reading], session_id: SessionIdParameter) -> views.Snapshot:
+    async def get_snapshot(self, services: NamedDependency[Services], session_id: SessionIdParameter) -> views.Snapshot:
         """Return a session's state, and the cursor from which a stream goes on after it."""
-        return await reading.snapshot(SessionId(session_id))
+        return await services.reading.snapshot(SessionId(session_id))
 
     @get("/history", operation_id="getSessionHistory", responses=problems(400, 404, 410))
     async def get_history(
         self,
-        reading: NamedDependency[Reading],
+        services: NamedDependency[Services],
         session_id: SessionIdParameter,
         after: AfterSeq = ABSENT,
         before: BeforeSeq = ABSENT,
@@ -115,7 +115,7 @@ class OneSession(Controller):
         types: Types = "",
     ) -> views.History:
         """Return a window of a session's events: with no bound, the newest."""
-        window = await reading.history(
+        window = await services.reading.history(
             SessionId(session_id),
             after=None if after == ABSENT else after,
             before=None if before == ABSENT else before,
@@ -126,12 +126,12 @@ class OneSession(Controller):
 
     @get("/blobs/{blobId:str}", operation_id="getBlob", media_type=_BLOB, responses=problems(400, 404, 410))
     async def get_blob(
-        self, reading: NamedDependency[Reading], session_id: SessionIdParameter, blob_id: BlobIdParameter
+        self, services: NamedDependency[Services], session_id: SessionIdParameter, blob_id: BlobIdParameter
     ) -> Response[bytes]:
         """Return a large body whole."""
         # Never a page of ours: whoever opens it in a browser gets a file.
         headers = {"Content-Disposition": "attachment", "Content-Security-Policy": "sandbox"}
-        body = await reading.blob(SessionId(session_id), blob_id)
+        body = await services.reading.blob(SessionId(session_id), blob_id)
         return Response(body, headers=headers)
 
 

@@ -22,7 +22,7 @@ EVENT_OVERHEAD = 130
 MEMOS = 4
 
 
-class Known(Struct, frozen=True):
+class Known(Struct, frozen=True, gc=False):
     """A session's head, the position of its newest event, and that of the last one that was trimmed (or 0)."""
 
     head: Head
