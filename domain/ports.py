@@ -192,7 +192,10 @@ class EventLog(Protocol):
         """Return the sessions whose listing is not at rest, for the start after a crash."""
 
     async def overgrown(self, *, max_bytes: int, oldest: int) -> Sequence[SessionId]:
-        """Return the sessions that hold more than *max_bytes* of events, or events from before *oldest*."""
+        """Return the sessions that hold more than *max_bytes* of events, or events from before *oldest*.
+
+        Not those that hold one event: the newest always stays.
+        """
 
     async def trim(self, session_id: SessionId, *, max_bytes: int, oldest: int, snapshot: StoredSnapshot) -> int:
         """Drop the oldest events until the session fits, in one commit with *snapshot*; return the new ``earliest``.

@@ -154,6 +154,7 @@ def connect(path: Path, *, durability: Durability = "power", read_only: bool = F
         connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
         if not read_only:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+            connection.execute("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")  # macOS: fsync alone is none
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")

@@ -171,6 +171,7 @@ class SqliteEventLog:
             if after >= self._life.floor:
                 return self._life.read_position(after, limit, types, self._position)
             return await self._ask(reader.read_lifecycle, after, limit, types, self._position)
+        sessions = set(sessions)
         for session_id in sessions:
             self._refuse_quarantined(session_id)
         found = [self._tails.get(session_id) for session_id in sessions]

@@ -417,7 +417,7 @@ async def test_reads_many_sessions_by_type_and_passes_over_those_that_are_not(lo
     await first.append(SessionStatus(status="idle"))
     await second.append(SessionStatus(status="idle"))
 
-    batch = await log.read_all(after=0, sessions=[A, C, B], limit=20, types={"session-status"})
+    batch = await log.read_all(after=0, sessions=[A, C, B, A], limit=20, types={"session-status"})
 
     assert [(event.session_id, event.seq) for event in batch.events] == [(A, 3), (B, 3)]
     assert batch.upto == log.position

@@ -274,6 +274,19 @@ def make_room(disk: Path) -> None:
     (disk / "ballast").unlink()
 
 
+async def test_a_file_that_can_not_be_written_is_still_read(path: Path) -> None:
+    async with SqliteEventLog.open(path, durability="power") as log:
+        owner = await created(log, A, "x")
+        log._store.writing.execute("PRAGMA query_only = ON")
+
+        with pytest.raises(LogUnavailable, match="readonly"):
+            await owner.write("y")
+
+        assert await read_on(log, A) == [1, 2]
+        log._store.writing.execute("PRAGMA query_only = OFF")
+        await owner_of(log, seq=2).write("y")
+
+
 async def test_one_append_that_can_not_be_written_fails_alone(path: Path) -> None:
     async with SqliteEventLog.open(path, durability="power") as log:
         bad, good = await created(log, A), await created(log, B)
