@@ -49,7 +49,7 @@ from domain.ids import SessionId
 from domain.ports import Listing
 
 
-class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What all events of a session up to ``seq`` mean together. Stored as the session's snapshot."""
 
     session_id: SessionId
@@ -78,7 +78,7 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def held(self) -> bool:
         """Whether the queue waits for a human: nothing runs by surprise after a restart."""
-        return self.status == "interrupted" and bool(self.queue)
+        return self.turn is None and bool(self.queue)
 
     @property
     def at_rest(self) -> bool:
@@ -120,9 +120,9 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:  # noqa: C901
         case CommandSent():
             return {"queue": _enqueue(state.queue, event)}
         case TurnStarted(turn_id=turn_id):
-            prompt = next(prompt for prompt in state.queue if prompt.turn_id == turn_id)
+            command = next((prompt.command for prompt in state.queue if prompt.turn_id == turn_id), "")
             return {
-                "turn": RunningTurn(turn_id=turn_id, command=prompt.command, started_at=event.timestamp),
+                "turn": RunningTurn(turn_id=turn_id, command=command, started_at=event.timestamp),
                 "queue": _without(state.queue, turn_id),
             }
         case TurnCompleted(turn_id=turn_id):
