@@ -8,13 +8,16 @@ from contracts import views
 from contracts.codec import decode_event
 from contracts.events import SessionCreated
 from domain.cursors import Start, format_cursor, parse_cursor, start_at
-from domain.errors import CursorExpired, SessionNotFound
+from domain.errors import CursorExpired, SessionNotFound, SessionQuarantined
 from domain.ids import Epoch, SessionId
 from domain.ports import Clock, EventLog, Head, Listing, ListingFilter, Recorded
 from domain.state import SessionState, apply, begin, decode_state
 
 PAGE_EVENTS = 512
-HISTORY_BYTES = 256 * 1024
+# Looked through from the end, a log is read in steps: at most 4 MiB of the largest events for one page.
+BACKWARD_EVENTS = 64
+# A page stays under 256 KiB, with its other members and a comma after each event.
+HISTORY_BYTES = 255 * 1024
 # A filter that matches nothing must not read a whole log for one page.
 HISTORY_SCAN_EVENTS = 32 * PAGE_EVENTS
 
@@ -123,7 +126,7 @@ class Reading:
     async def _exists(self, session_id: SessionId) -> bool:
         try:
             return not (await self._log.head(session_id)).deleted
-        except SessionNotFound:
+        except (SessionNotFound, SessionQuarantined):
             return False
 
     async def events_status(self, session_id: SessionId) -> views.EventsStatus:
@@ -162,11 +165,15 @@ class Reading:
         Holds at most *limit* events and HISTORY_BYTES of them, but one event at least where there is one. Raises
         SessionNotFound.
         """
-        head = await self._log.head(session_id)
-        _listed(session_id, head)
-        if after is not None:
-            return await self._forward(head, session_id, after, before, limit, types)
-        return await self._backward(head, session_id, before, limit, types)
+        while True:
+            head = await self._log.head(session_id)
+            _listed(session_id, head)
+            try:
+                if after is not None:
+                    return await self._forward(head, session_id, after, before, limit, types)
+                return await self._backward(head, session_id, before, limit, types)
+            except CursorExpired:  # trimmed or deleted since
+                continue
 
     async def _forward(
         self,
@@ -185,7 +192,8 @@ class Reading:
         while position < end and not full and position - first < HISTORY_SCAN_EVENTS:
             page = min(PAGE_EVENTS, end - position)
             batch = await self._log.read(session_id, after=position, limit=page, types=types)
-            size, full = _fill(found, batch.events, size, limit)
+            within = [event for event in batch.events if event.seq <= end]
+            size, full = _fill(found, within, size, limit)
             position = found[-1].seq if full else min(batch.upto, end)
         return Window(
             head=head,
@@ -202,9 +210,9 @@ class Reading:
         size = 0
         full = False
         while end > head.earliest + 1 and not full and last - end < HISTORY_SCAN_EVENTS:
-            after = max(head.earliest, end - 1 - PAGE_EVENTS)
-            batch = await self._log.read(session_id, after=after, limit=end - 1 - after, types=types)
-            size, full = _fill(found, batch.events[::-1], size, limit)
+            after = max(head.earliest, end - 1 - BACKWARD_EVENTS)
+            between = await self._between(session_id, after, end, types)
+            size, full = _fill(found, between[::-1], size, limit)
             end = found[-1].seq if full else after + 1
         found.reverse()
         return Window(
@@ -214,11 +222,21 @@ class Reading:
             next_after=last - 1 if last <= head.seq else None,
         )
 
+    async def _between(
+        self, session_id: SessionId, after: int, end: int, types: Collection[str] | None
+    ) -> Sequence[Recorded]:
+        found: list[Recorded] = []
+        while after < end - 1:
+            batch = await self._log.read(session_id, after=after, limit=end - 1 - after, types=types)
+            found += [event for event in batch.events if event.seq < end]
+            after = batch.upto
+        return found
+
 
 def _fill(found: list[Recorded], events: Sequence[Recorded], size: int, limit: int) -> tuple[int, bool]:
     """Add to a page what it has room for; return its size and whether it is full."""
     for event in events:
-        size += len(event.data)
+        size += len(event.data) + 1
         if len(found) == limit or (found and size > HISTORY_BYTES):
             return size, True
         found.append(event)
