@@ -6,7 +6,7 @@ from anyio import Event as Signal
 from msgspec.structs import replace
 
 from contracts.codec import encode
-from contracts.events import Event, SessionCreated, SessionOutput
+from contracts.events import AgentMessage, AgentThought, Event, SessionCreated, SessionOutput
 from domain.errors import SessionNotFound
 from domain.ids import SessionId, TurnId
 from domain.ports import Agent, Blob, Clock, EventLog
@@ -25,11 +25,17 @@ class Owner:
         self.state = state
         self.agent: Agent | None = None
         self.driving: Signal | None = None
+        self.begun: Awaitable[None] | None = None
         self.cancelled: TurnId | None = None
         self.closing = False
+        self.lost: Exception | None = None
+        self.durable_seq = state.seq
+        self._newest: tuple[int, Awaitable[None]] | None = None
+        self._followed = Signal()
+        self._following = False
+        self._unacknowledged = 0
         self._log = log
         self._clock = clock
-        self._unacknowledged = 0
 
     @classmethod
     def create(
@@ -38,40 +44,74 @@ class Owner:
         """Make a session with its first events; it exists when the awaitable returns."""
         first = replace(created, session_id=session_id, seq=1, timestamp=clock.now())
         owner = cls(begin(first), log=log, clock=clock)
-        stamped = [first, *owner._fold(rest)]
-        return owner, log.append(session_id, stamped, expected_seq=0, listing=listing(owner.state))
+        stamped, owner.state = owner._fold(rest)
+        return owner, log.append(session_id, [first, *stamped], expected_seq=0, listing=listing(owner.state))
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it may be forgotten: nothing runs or ends, and the log holds all that it holds."""
+        busy = self.driving is not None or self.closing or (self.agent is not None and self.agent.alive)
+        return self.state.at_rest and not busy and self.durable_seq == self.state.seq
 
     def record(self, *events: Event, blobs: Sequence[Blob] = ()) -> Awaitable[None]:
         """Stamp *events*, fold them and put them in line for the log; durable when the awaitable returns.
 
-        Raises SessionNotFound once the session is deleted.
+        Raises SessionNotFound once the session is deleted, and for a lost owner why it was lost. What can't be
+        recorded changes nothing.
         """
+        if self.lost is not None:
+            raise self.lost
         before = self.state.seq
         if self.state.deleted:
             raise SessionNotFound(self.state.session_id)
-        stamped = self._fold(events)
-        after = self.state.seq
-        snapshot = encode(self.state) if after // SNAPSHOT_EVENTS > before // SNAPSHOT_EVENTS else None
-        return self._log.append(
-            self.state.session_id,
+        stamped, state = self._fold(events)
+        snapshot = encode(state) if state.seq // SNAPSHOT_EVENTS > before // SNAPSHOT_EVENTS else None
+        durable = self._log.append(
+            state.session_id,
             stamped,
             expected_seq=before,
-            listing=listing(self.state),
+            listing=listing(state),
             snapshot=snapshot,
             blobs=blobs,
         )
+        self.state = state
+        return durable
 
-    async def emit(self, *events: Event) -> None:
-        """Record what the agent says; wait only while too much of it is not yet durable."""
-        if self.state.deleted:
-            return
+    def lose(self, error: Exception) -> None:
+        """Take nothing more: an append failed, so the state is ahead of the log."""
+        self.lost = self.lost or error
+        self._followed.set()
+
+    def say(self, *events: Event) -> bool:
+        """Record what the agent says; return whether somebody must `follow`."""
         durable = self.record(*events)
+        self._newest = self.state.seq, durable
         self._unacknowledged += sum(map(_size, events))
-        if self._unacknowledged > UNACKNOWLEDGED_BYTES:
-            await durable
-            self._unacknowledged = 0
+        idle, self._following = not self._following, True
+        return idle
 
-    def _fold(self, events: Sequence[Event]) -> list[Event]:
+    async def follow(self) -> None:
+        """Wait until all that the agent said is durable. Raises what the log raises."""
+        try:
+            while self._newest is not None:
+                (seq, durable), self._newest = self._newest, None
+                size = self._unacknowledged
+                await durable
+                self.durable_seq = max(self.durable_seq, seq)
+                self._unacknowledged -= size
+                self._followed.set()
+                self._followed = Signal()
+        finally:
+            self._following = False
+
+    async def room(self) -> None:
+        """Wait while too much of what the agent said is not yet durable. Raises why the owner was lost."""
+        while self._unacknowledged > UNACKNOWLEDGED_BYTES and self.lost is None:
+            await self._followed.wait()
+        if self.lost is not None:
+            raise self.lost
+
+    def _fold(self, events: Sequence[Event]) -> tuple[list[Event], SessionState]:
         # A clock that was set back must not put an event before its predecessor.
         now = max(self._clock.now(), self.state.last_activity)
         state = self.state
@@ -80,9 +120,11 @@ class Owner:
             whole = replace(event, session_id=state.session_id, seq=state.seq + 1, timestamp=now)
             stamped.append(whole)
             state = apply(state, whole)
-        self.state = state
-        return stamped
+        return stamped, state
 
 
 def _size(event: Event) -> int:
-    return EVENT_OVERHEAD_BYTES + (len(event.content) if isinstance(event, SessionOutput) else 0)
+    match event:
+        case SessionOutput(content=text) | AgentMessage(text=text) | AgentThought(text=text):
+            return EVENT_OVERHEAD_BYTES + len(text)
+    return EVENT_OVERHEAD_BYTES

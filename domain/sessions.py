@@ -3,6 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -14,6 +15,7 @@ from contracts import views
 from contracts.codec import encode
 from contracts.events import (
     EVENT_BYTES,
+    SYSTEM_SESSION_ID,
     CommandSent,
     ContextItem,
     Event,
@@ -36,15 +38,13 @@ from domain.errors import (
     QueueFull,
     SessionBusy,
     SessionNotFound,
-    TowpathError,
     TurnNotFound,
     TurnOver,
-    Unavailable,
     UnknownMode,
 )
 from domain.ids import SessionId, TurnId, make_id
 from domain.owner import EVENT_OVERHEAD_BYTES, Owner
-from domain.ports import AgentLauncher, Blob, Clock, EventLog, StoredSnapshot, Turn, TurnEnd, Workspace
+from domain.ports import Agent, AgentLauncher, Blob, Clock, EventLog, StoredSnapshot, Turn, TurnEnd, Workspace
 from domain.reading import fold, session_view
 from domain.state import SessionState, interruption
 
@@ -103,14 +103,14 @@ class Sessions:
         owner, durable = Owner.create(
             session_id, created, SessionStatus(status="idle"), log=self._log, clock=self._clock
         )
-        await durable
+        await self._settle(owner, durable)
         self._keep(owner)
         return await self._view(session_id)
 
     async def submit(self, session_id: SessionId, request: SubmitPrompt) -> views.PromptAccepted:
         """Take a prompt: it is in the log when this returns.
 
-        Raises SessionNotFound, InvalidPrompt, PromptTooLarge, SessionBusy, QueueFull, AgentUnavailable, LogFull.
+        Raises SessionNotFound, InvalidPrompt, PromptTooLarge, SessionBusy, QueueFull, Draining, LogFull.
         """
         self._check_prompt(request)
         owner = await self._working(session_id)
@@ -131,7 +131,7 @@ class Sessions:
         elif request.delivery == "steer":
             self._stop_turn(owner, TurnId(state.turn.turn_id))
         started = owner.state.turn is not None and owner.state.turn.turn_id == turn_id
-        await durable
+        await self._settle(owner, durable)
         return views.PromptAccepted(
             session_id=session_id,
             turn_id=turn_id,
@@ -148,7 +148,7 @@ class Sessions:
             self._stop_turn(owner, TurnId(running.turn_id))
             return _cancelled(session_id, running.turn_id, "The turn is being stopped.")
         if turn_id is not None and any(prompt.turn_id == turn_id for prompt in owner.state.queue):
-            await owner.record(TurnCompleted(turn_id=turn_id, stop_reason="cancelled"))
+            await self._settle(owner, owner.record(TurnCompleted(turn_id=turn_id, stop_reason="cancelled")))
             return _cancelled(session_id, turn_id, "The prompt was taken out of the queue.")
         if turn_id is not None and await self._was_turn(session_id, turn_id):
             raise TurnOver(f"Turn {turn_id} is over.", session_id=session_id, turn_id=turn_id)
@@ -158,13 +158,13 @@ class Sessions:
         """Go on after a restart: release the queue. Raises SessionNotFound, LogFull."""
         owner = await self._working(session_id)
         state = owner.state
-        released = len(state.queue) if state.turn is None else 0
-        if state.turn is None and state.status == "interrupted":
+        released = len(state.queue) if state.held else 0
+        if state.held or state.status == "interrupted":
             first = self._first_turn(state)
             durable = owner.record(*(first or (SessionStatus(status="idle"),)))
             if first:
                 self._drive(owner, durable)
-            await durable
+            await self._settle(owner, durable)
         message = "The queue is released." if released else "Nothing was held."
         return views.SessionResumed(session_id=session_id, released=released, message=message)
 
@@ -177,43 +177,50 @@ class Sessions:
             agent_mode=_unless(request.agent_mode, owner.state.agent_mode or None),
         )
         if change != SessionUpdated():
-            await owner.record(change)
+            await self._settle(owner, owner.record(change))
         return await self._view(session_id)
 
     async def delete(self, session_id: SessionId) -> views.SessionRemoved:
         """End a session's processes and delete it. Raises SessionNotFound, LogFull."""
         owner = await self._owner(session_id)
         await self._close(owner)
-        try:
-            await owner.record(SessionDeleted())
-        except Unavailable:
-            await self._abandon(owner)
-            raise
+        await self._settle(owner, owner.record(SessionDeleted()))
         self._owners.pop(session_id, None)
         return views.SessionRemoved(message="The session was deleted.", session_id=session_id)
 
     async def recover(self) -> None:
         """Put right what a crash left: no session says that it runs when nothing does. Call before anything else."""
         for session_id in await self._log.restless():
-            try:
-                await self._owner(session_id)
-            except TowpathError:
-                logger.exception("session %s could not be put right", session_id)
+            await self._put_right(session_id)
 
     async def trim(self) -> None:
-        """Drop what the retention no longer keeps, and the tombstones that have had their time."""
+        """Drop what the retention no longer keeps, and the tombstones that have had their time. Never raises.
+
+        A session that could not be put right while the log was full is put right now.
+        """
         oldest = self._clock.now() - self._limits.retention_ms
-        for session_id in await self._log.overgrown(max_bytes=self._limits.retention_bytes, oldest=oldest):
-            try:
+        try:
+            for session_id in await self._log.overgrown(max_bytes=self._limits.retention_bytes, oldest=oldest):
                 await self._trim(session_id, oldest)
-            except TowpathError:
-                logger.exception("session %s could not be trimmed", session_id)
-        await self._log.forget(before=oldest)
+            await self._log.forget(before=oldest)
+            await self.recover()
+        except Exception:
+            logger.exception("the log could not be trimmed; the next time tries again")
 
     async def _trim(self, session_id: SessionId, oldest: int) -> None:
+        try:
+            snapshot = await self._snapshot(session_id)
+            await self._log.trim(session_id, max_bytes=self._limits.retention_bytes, oldest=oldest, snapshot=snapshot)
+        except SessionNotFound:  # deleted meanwhile
+            return
+        except Exception:
+            logger.exception("session %s could not be trimmed", session_id)
+
+    async def _snapshot(self, session_id: SessionId) -> StoredSnapshot:
+        if session_id == SYSTEM_SESSION_ID:  # nothing is folded from its events
+            return StoredSnapshot((await self._log.head(session_id)).seq, b"")
         state = await fold(self._log, session_id)
-        snapshot = StoredSnapshot(state.seq, encode(state))
-        await self._log.trim(session_id, max_bytes=self._limits.retention_bytes, oldest=oldest, snapshot=snapshot)
+        return StoredSnapshot(state.seq, encode(state))
 
     async def drain(self) -> None:
         """Take nothing new, end all agents, and record what that interrupted."""
@@ -239,7 +246,7 @@ class Sessions:
                 owner = Owner(await fold(self._log, session_id), log=self._log, clock=self._clock)
                 truth = interruption(owner.state, "The server stopped while the session was at work.")
                 if truth:
-                    await owner.record(*truth)
+                    await self._settle(owner, owner.record(*truth))
                 self._keep(owner)
             finally:
                 self._loading.pop(session_id).set()
@@ -248,8 +255,8 @@ class Sessions:
 
     async def _working(self, session_id: SessionId) -> Owner:
         """Return the owner for something that begins work: refused while the server or the session ends."""
-        self._refuse_while_draining()
         owner = await self._owner(session_id)
+        self._refuse_while_draining()
         if owner.closing:
             raise SessionNotFound(session_id)
         return owner
@@ -258,15 +265,51 @@ class Sessions:
         self._owners[owner.state.session_id] = owner
         surplus = len(self._owners) - OWNERS_KEPT
         for session_id, kept in list(self._owners.items())[: max(0, surplus)]:
-            if kept.state.at_rest and kept.driving is None and (kept.agent is None or not kept.agent.alive):
+            if kept.at_rest:
                 del self._owners[session_id]
+
+    async def _put_right(self, session_id: SessionId) -> None:
+        try:
+            await self._owner(session_id)
+        except SessionNotFound:  # deleted meanwhile
+            return
+        except Exception:
+            logger.exception("session %s could not be put right", session_id)
 
     async def _close(self, owner: Owner) -> None:
         owner.closing = True
-        if owner.agent is not None:
-            await owner.agent.close()
+        await _close_agent(owner)
         if owner.driving is not None:
             await owner.driving.wait()
+
+    async def _settle(self, owner: Owner, durable: Awaitable[None]) -> None:
+        """Wait until what was recorded last is durable; an owner whose log did not take it is abandoned.
+
+        Shielded, since the owner's own tasks wait for the same.
+        """
+        seq = owner.state.seq
+        try:
+            with anyio.CancelScope(shield=True):
+                await durable
+        except Exception as error:
+            self._lose(owner, error)
+            raise
+        owner.durable_seq = max(owner.durable_seq, seq)
+
+    async def _emit(self, owner: Owner, *events: Event) -> None:
+        """Record what an agent says, as `Emit` promises; a deleted session's words are dropped."""
+        if owner.state.deleted:
+            return
+        if owner.say(*events):
+            self._tasks.start_soon(self._follow, owner)
+        await owner.room()
+
+    async def _follow(self, owner: Owner) -> None:
+        try:
+            await owner.follow()
+        except Exception as error:
+            logger.exception("the log does not take what the agent of session %s says", owner.state.session_id)
+            self._lose(owner, error)
 
     # Turns
 
@@ -282,28 +325,33 @@ class Sessions:
         return (TurnStarted(turn_id=state.queue[0].turn_id), SessionStatus(status="starting"))
 
     def _drive(self, owner: Owner, durable: Awaitable[None]) -> None:
-        owner.driving = anyio.Event()
-        self._tasks.start_soon(self._work, owner, durable, owner.driving)
+        """Have the owner's turn run once *durable* is; whoever drives already, and is about to end, goes on."""
+        owner.begun = durable
+        if owner.driving is None:
+            owner.driving = anyio.Event()
+            self._tasks.start_soon(self._work, owner, owner.driving)
 
-    async def _work(self, owner: Owner, durable: Awaitable[None], done: anyio.Event) -> None:
+    async def _work(self, owner: Owner, done: anyio.Event) -> None:
         """Work off the queue. Never raises: a crash becomes events, or the session is folded anew from the log."""
         try:
-            await durable
             while (running := owner.state.turn) is not None:
+                assert owner.begun is not None
+                await owner.begun
                 end = await self._run(owner, running.turn_id, running.command)
                 completed = TurnCompleted(
                     turn_id=running.turn_id, stop_reason=end.stop_reason, usage=end.usage, cwd=end.cwd
                 )
-                await owner.record(completed, *self._after_turn(owner))
-        except Exception:
-            logger.exception("session %s stopped; it is folded anew when it is used next", owner.state.session_id)
-            await self._abandon(owner)
+                owner.begun = owner.record(completed, *self._after_turn(owner, end))
+                await self._settle(owner, owner.begun)
+        except Exception as error:
+            logger.exception("session %s stopped; it is folded anew from the log", owner.state.session_id)
+            self._lose(owner, error)
         finally:
             owner.driving = None
             done.set()
 
-    def _after_turn(self, owner: Owner) -> Sequence[Event]:
-        if self._draining:
+    def _after_turn(self, owner: Owner, end: TurnEnd) -> Sequence[Event]:
+        if self._draining and (owner.state.queue or end.stop_reason == "interrupted"):
             return (SessionStatus(status="interrupted", reason="The server stopped."),)
         if owner.closing:
             return (SessionStatus(status="idle"),)
@@ -314,20 +362,20 @@ class Sessions:
         try:
             if owner.agent is None:
                 owner.agent = self._launcher.launch(
-                    state.session_id, mode=state.mode, working_dir=state.working_dir, emit=owner.emit
+                    state.session_id, mode=state.mode, working_dir=state.working_dir, emit=partial(self._emit, owner)
                 )
             if isinstance(command, LargeBody):
                 command = (await self._log.blob(state.session_id, command.blob_id)).decode()
-            if owner.cancelled == turn_id or owner.closing:
+            if owner.cancelled == turn_id or owner.closing or owner.lost is not None:
                 return self._ended(TurnEnd(stop_reason="cancelled"))
             return self._ended(await owner.agent.run(Turn(turn_id=TurnId(turn_id), command=command, cwd=state.cwd)))
         except (AgentUnavailable, UnknownMode) as error:
-            await owner.emit(SessionError(error=str(error), code="agent-unavailable", recoverable=True))
-        except TowpathError:
-            raise
+            await self._emit(owner, SessionError(error=str(error), code="agent-unavailable", recoverable=True))
         except Exception:
+            if owner.lost is not None:
+                raise
             logger.exception("the agent of session %s failed", state.session_id)
-            await owner.emit(SessionError(error="The agent failed.", code="agent-failed", recoverable=True))
+            await self._emit(owner, SessionError(error="The agent failed.", code="agent-failed", recoverable=True))
         return TurnEnd(stop_reason="error")
 
     def _ended(self, end: TurnEnd) -> TurnEnd:
@@ -335,22 +383,25 @@ class Sessions:
             return replace(end, stop_reason="interrupted")
         return end
 
+    def _lose(self, owner: Owner, error: Exception) -> None:
+        owner.lose(error)
+        if self._owners.get(owner.state.session_id) is owner:
+            del self._owners[owner.state.session_id]
+            self._loading[owner.state.session_id] = anyio.Event()
+            self._tasks.start_soon(self._abandon, owner)
+
     async def _abandon(self, owner: Owner) -> None:
-        """End what the owner runs and forget it, so that the next use folds the truth from the log."""
-        session_id = owner.state.session_id
-        loading = self._loading[session_id] = anyio.Event()
-        self._owners.pop(session_id, None)
+        """End what a lost owner runs, then fold the truth from the log."""
         try:
-            if owner.agent is not None:
-                await owner.agent.close()
+            await _close_agent(owner)
         finally:
-            del self._loading[session_id]
-            loading.set()
+            self._loading.pop(owner.state.session_id).set()
+        await self._put_right(owner.state.session_id)
 
     def _stop_turn(self, owner: Owner, turn_id: TurnId) -> None:
         owner.cancelled = turn_id
         if owner.agent is not None:
-            self._tasks.start_soon(owner.agent.cancel)
+            self._tasks.start_soon(_cancel_agent, owner.agent)
 
     async def _was_turn(self, session_id: SessionId, turn_id: TurnId) -> bool:
         """Look through the log for a turn; only a mistaken cancel pays for it."""
@@ -389,14 +440,14 @@ class Sessions:
             )
 
     def _check_room(self, state: SessionState, request: SubmitPrompt) -> None:
+        if request.delivery == "reject" and (state.turn is not None or state.queue):
+            raise SessionBusy(
+                "The prompt would have to wait, and asked to be rejected then.",
+                session_id=state.session_id,
+                turn_id=None if state.turn is None else TurnId(state.turn.turn_id),
+            )
         if state.turn is None:
             return
-        if request.delivery == "reject":
-            raise SessionBusy(
-                "A turn runs, and the prompt asked to be rejected then.",
-                session_id=state.session_id,
-                turn_id=TurnId(state.turn.turn_id),
-            )
         if len(state.queue) >= self._limits.queue:
             raise QueueFull(
                 f"{len(state.queue)} prompts wait already; cancel one, or wait.", session_id=state.session_id
@@ -404,8 +455,24 @@ class Sessions:
 
     async def _view(self, session_id: SessionId) -> views.Session:
         head = await self._log.head(session_id)
-        assert head.listing is not None
+        if head.listing is None:
+            raise SessionNotFound(session_id)
         return session_view(head.listing, head)
+
+
+async def _close_agent(owner: Owner) -> None:
+    try:
+        if owner.agent is not None:
+            await owner.agent.close()
+    except Exception:
+        logger.exception("the agent of session %s could not be closed", owner.state.session_id)
+
+
+async def _cancel_agent(agent: Agent) -> None:
+    try:
+        await agent.cancel()
+    except Exception:
+        logger.exception("an agent could not be cancelled")
 
 
 def _cancelled(session_id: SessionId, turn_id: str, message: str) -> views.TurnCancelled:
@@ -425,8 +492,8 @@ def _title_from(state: SessionState, command: str) -> Sequence[Event]:
     return (SessionUpdated(title=short),)
 
 
-def _outline(text: str, blobs: list[Blob]) -> Text:
-    if len(encode(text)) <= INLINE_TEXT_BYTES:
+def _outline(text: str, blobs: list[Blob], room: int = INLINE_TEXT_BYTES) -> Text:
+    if len(encode(text)) <= room:
         return text
     blob = Blob(make_id(), text.encode())
     blobs.append(blob)
@@ -441,11 +508,12 @@ def _check_size(sent: CommandSent) -> None:
 def _given(context: list[PromptContext] | UnsetType, blobs: list[Blob]) -> list[ContextItem] | UnsetType:
     if isinstance(context, UnsetType):
         return UNSET
+    room = INLINE_TEXT_BYTES // max(1, len(context))
     return [
         ContextItem(
             path=item.path,
             name=item.name,
-            text=UNSET if isinstance(item.text, UnsetType) else _outline(item.text, blobs),
+            text=UNSET if isinstance(item.text, UnsetType) else _outline(item.text, blobs, room),
             blob_id=item.blob_id,
         )
         for item in context
