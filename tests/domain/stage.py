@@ -1,0 +1,112 @@
+"""Sessions over a log in memory, and ways to wait for what happens in them."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio import Event as Signal
+from anyio import create_task_group, fail_after
+from anyio.abc import TaskGroup
+
+from contracts.codec import decode_event
+from contracts.events import Event, SessionStatus, TurnCompleted, TurnStarted
+from contracts.requests import SubmitPrompt
+from contracts.views import PromptAccepted
+from domain.ids import SessionId, TurnId
+from domain.reading import Reading
+from domain.sessions import Limits, Sessions
+from domain.state import SessionState, apply, begin
+from tests.factories import make_create
+from tests.fakes import FakeClock, FakeLauncher, FakeWorkspace, FaultyEventLog, Play, answer
+
+LIMITS = {"prompt_bytes": 256 * 1024, "queue": 3, "retention_bytes": 1 << 30, "retention_ms": 1 << 40}
+
+
+class Stage:
+    def __init__(self, tasks: TaskGroup, *, play: Play, log: FaultyEventLog | None, **limits: int) -> None:
+        self.tasks = tasks
+        self.log = log or FaultyEventLog()
+        self.clock = FakeClock()
+        self.launcher = FakeLauncher(play)
+        self.reading = Reading(log=self.log, clock=self.clock)
+        self.sessions = Sessions(
+            log=self.log,
+            launcher=self.launcher,
+            workspace=FakeWorkspace(),
+            clock=self.clock,
+            tasks=tasks,
+            limits=Limits(**{**LIMITS, **limits}),
+        )
+
+    async def open(self, **members: Any) -> SessionId:
+        return SessionId((await self.sessions.open(make_create(**members))).session_id)
+
+    async def submit(self, session_id: SessionId, command: str = "ls", **members: Any) -> PromptAccepted:
+        return await self.sessions.submit(session_id, SubmitPrompt(command=command, **members))
+
+    async def cancel(self, session_id: SessionId, turn_id: str | None = None) -> None:
+        await self.sessions.cancel(session_id, None if turn_id is None else TurnId(turn_id))
+
+    async def events(self, session_id: SessionId) -> list[Any]:
+        after, events = (await self.log.head(session_id)).earliest, list[Any]()
+        while (batch := await self.log.read(session_id, after=after, limit=100)).events:
+            events += [decode_event(recorded.data) for recorded in batch.events]
+            after = batch.upto
+        return events
+
+    async def until(self, session_id: SessionId, done: Callable[[Sequence[Any]], bool]) -> list[Any]:
+        """Return a session's events once they fit."""
+        while True:
+            woken = Signal()
+            end = self.log.watch(session_id, woken.set)
+            try:
+                events = await self.events(session_id)
+                if done(events):
+                    return events
+                await woken.wait()
+            finally:
+                end()
+
+    async def running(self, session_id: SessionId) -> None:
+        await self.until(session_id, lambda events: status(events) == "running")
+
+    async def rested(self, session_id: SessionId, turns: int = 1) -> list[Any]:
+        """Return a session's events once so many turns are over and nothing runs."""
+        return await self.until(
+            session_id,
+            lambda events: status(events) in ("idle", "interrupted") and len(of(events, TurnCompleted)) >= turns,
+        )
+
+
+@asynccontextmanager
+async def staged(*, play: Play = answer, log: FaultyEventLog | None = None, **limits: int) -> AsyncIterator[Stage]:
+    """Open the sessions of one server; at the end it is gone, as if killed."""
+    with fail_after(10):
+        async with create_task_group() as tasks:
+            yield Stage(tasks, play=play, log=log, **limits)
+            tasks.cancel_scope.cancel()
+
+
+def of(events: Sequence[Event], kind: type[Any]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def status(events: Sequence[Event]) -> str:
+    """Return the status that was told last."""
+    last: str = of(events, SessionStatus)[-1].status
+    return last
+
+
+def started(events: Sequence[Event]) -> list[str]:
+    return [event.turn_id for event in of(events, TurnStarted)]
+
+
+def ends(events: Sequence[Event]) -> list[tuple[str, str]]:
+    return [(event.turn_id, event.stop_reason) for event in of(events, TurnCompleted)]
+
+
+def folded(events: Sequence[Any]) -> SessionState:
+    state = begin(events[0])
+    for event in events[1:]:
+        state = apply(state, event)
+    return state

@@ -1,0 +1,174 @@
+"""The ports that have no adapter in memory, played by hand: a clock, a workspace, agents, a log on a full disk."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from anyio import Event as Signal
+from typing_extensions import override
+
+from contracts.events import SessionOutput, SessionStatus
+from contracts.views import Agent as AgentProfile
+from domain.errors import InvalidWorkingDir, LogFull, UnknownMode
+from domain.ids import SessionId
+from domain.ports import Agent, Emit, Turn, TurnEnd
+from infrastructure.eventlogs.memory import MemoryEventLog
+
+PID = 4711
+
+
+class FakeClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, now: int = 1_700_000_000_000) -> None:
+        self.time = now
+
+    def now(self) -> int:
+        return self.time
+
+
+class FakeWorkspace:
+    """Knows a few directories; the first is the root."""
+
+    def __init__(self, *paths: str) -> None:
+        self.paths = paths or ("/srv/project",)
+
+    async def resolve(self, path: str | None) -> str:
+        if path not in (None, *self.paths):
+            raise InvalidWorkingDir(f"{path} does not exist.", member="$.workingDir")
+        return path or self.paths[0]
+
+
+class FakeAgent:
+    """Plays a script for each turn. ``stop`` is set for the running turn by `cancel` and `close`.
+
+    A script that passes over ``stop`` can't pass over ``ended``, which only `close` sets.
+    """
+
+    def __init__(self, play: "Play", emit: Emit) -> None:
+        self.play = play
+        self.emit = emit
+        self.turns: list[Turn] = []
+        self.alive = False
+        self.cancels = 0
+        self.stop = Signal()
+        self.go = Signal()
+        self.ended = Signal()
+        self._over: Signal | None = None
+
+    async def run(self, turn: Turn) -> TurnEnd:
+        assert self._over is None, "two turns at once"
+        assert not self.ended.is_set(), "a turn after the end"
+        self.turns.append(turn)
+        self.stop, self._over = Signal(), Signal()
+        try:
+            return await self.play(self, turn)
+        finally:
+            self._over.set()
+            self._over = None
+
+    async def cancel(self) -> None:
+        self.cancels += 1
+        if self._over is not None:
+            over = self._over
+            self.stop.set()
+            await over.wait()
+
+    async def close(self) -> None:
+        self.ended.set()
+        self.alive = False
+        if self._over is not None:
+            over = self._over
+            self.stop.set()
+            await over.wait()
+
+    @property
+    def commands(self) -> list[str]:
+        return [turn.command for turn in self.turns]
+
+
+Play = Callable[[FakeAgent, Turn], Awaitable[TurnEnd]]
+
+
+async def answer(agent: FakeAgent, turn: Turn) -> TurnEnd:
+    """Say the prompt again, at once."""
+    await agent.emit(SessionStatus(status="running", pid=PID))
+    await agent.emit(SessionOutput(turn_id=turn.turn_id, stream="stdout", content=turn.command))
+    return TurnEnd(stop_reason="end")
+
+
+async def work(agent: FakeAgent, turn: Turn) -> TurnEnd:
+    """Work until stopped."""
+    del turn
+    await agent.emit(SessionStatus(status="running", pid=PID))
+    await agent.stop.wait()
+    return TurnEnd(stop_reason="cancelled")
+
+
+async def persist(agent: FakeAgent, turn: Turn) -> TurnEnd:
+    """Work on whatever `cancel` asks, until the agent is ended."""
+    del turn
+    await agent.emit(SessionStatus(status="running", pid=PID))
+    await agent.ended.wait()
+    return TurnEnd(stop_reason="cancelled")
+
+
+async def wait(agent: FakeAgent, turn: Turn) -> TurnEnd:
+    """Work until a test says go."""
+    del turn
+    await agent.emit(SessionStatus(status="running", pid=PID))
+    await agent.go.wait()
+    return TurnEnd(stop_reason="end")
+
+
+class FakeLauncher:
+    """Launches agents that play one script, and keeps them."""
+
+    def __init__(self, play: Play = answer) -> None:
+        self.play = play
+        self.agents: list[FakeAgent] = []
+
+    def profiles(self) -> Sequence[AgentProfile]:
+        return [
+            AgentProfile(mode="shell", title="Shell", protocol="shell", available=True),
+            AgentProfile(mode="claude", title="Claude", protocol="claude", available=False, reason="Install it."),
+        ]
+
+    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:
+        del session_id, working_dir
+        if mode != "shell":
+            raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
+        self.agents.append(FakeAgent(self.play, emit))
+        return self.agents[-1]
+
+    @property
+    def agent(self) -> FakeAgent:
+        """The one that was launched last."""
+        return self.agents[-1]
+
+    @property
+    def commands(self) -> list[str]:
+        return [command for agent in self.agents for command in agent.commands]
+
+
+class FaultyEventLog(MemoryEventLog):
+    """Takes nothing while ``full``; commits nothing while ``held``."""
+
+    def __init__(self) -> None:
+        super().__init__(window_seconds=0)
+        self.full = False
+        self.held = False
+
+    def release(self) -> None:
+        self.held = False
+        self._commit()
+
+    @override
+    def _commit(self) -> None:
+        if not self.held:
+            super()._commit()
+
+    @override
+    def _fence(self, session_id: SessionId, expected_seq: int) -> Any:
+        if self.full:
+            raise LogFull("The disk is full.")
+        return super()._fence(session_id, expected_seq)
