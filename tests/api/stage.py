@@ -1,0 +1,192 @@
+"""The whole application in memory, around an agent that runs nothing: it answers every prompt with golden samples."""
+
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+from msgspec.structs import replace
+from typing_extensions import override
+
+from api.app import create_app
+from api.serving import open_services
+from api.settings import Settings
+from api.wiring import Core
+from contracts.events import Event
+from contracts.requests import CreateSession, SubmitPrompt
+from contracts.views import Agent as AgentProfile
+from domain.access import OWNER, FailedAttempts, Principal
+from domain.doorkeeper import Doorkeeper
+from domain.errors import InvalidWorkingDir, UnknownMode
+from domain.ids import SessionId
+from domain.ports import Agent, Emit, Turn, TurnEnd
+from domain.reading import Reading
+from domain.sessions import Limits, Sessions
+from domain.system import SystemLog
+from infrastructure.clock import SystemClock
+from infrastructure.eventlogs.memory import MemoryEventLog
+from infrastructure.tokens import FileCredentials
+from tests.access.stage import RecordedAudit
+
+TOKEN = "the-token-of-these-tests-is-no-secret-at-all"
+WORKING_DIR = "/srv/project"
+WAIT = "wait"
+LONG = "a long prompt " * 5000
+_SAMPLES = Path(__file__).parents[2] / "openapi" / "examples"
+_SAID = ("agent-thought", "plan-updated", "tool-call", "session-output", "usage-updated", "agent-message")
+
+
+def read_sample(name: str) -> Event:
+    event: Event = msgspec.json.decode((_SAMPLES / f"{name}.json").read_bytes(), type=Event)
+    return event
+
+
+class ReplayAgent:
+    """Runs nothing. The prompt WAIT takes until it is cancelled."""
+
+    alive = False
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._cancelled = anyio.Event()
+
+    async def run(self, turn: Turn) -> TurnEnd:
+        if turn.command == WAIT:
+            await self._cancelled.wait()
+            return TurnEnd(stop_reason="cancelled", cwd=turn.cwd)
+        for name in _SAID:
+            event: Any = read_sample(name)
+            await self._emit(replace(event, session_id="", seq=0, timestamp=0, **_of(turn, event)))
+        return TurnEnd(stop_reason="end", cwd=turn.cwd)
+
+    async def cancel(self) -> None:
+        self._cancelled.set()
+
+    async def close(self) -> None:
+        self._cancelled.set()
+
+
+def _of(turn: Turn, event: Any) -> dict[str, str]:
+    return {"turn_id": turn.turn_id} if hasattr(event, "turn_id") else {}
+
+
+class ReplayLauncher:
+    def profiles(self) -> Sequence[AgentProfile]:
+        return [AgentProfile(mode="shell", title="Replay", protocol="shell", available=True)]
+
+    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:
+        del session_id, working_dir
+        if mode != "shell":
+            raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
+        return ReplayAgent(emit)
+
+
+class OneDirectory:
+    async def resolve(self, path: str | None) -> str:
+        if path not in (None, WORKING_DIR):
+            raise InvalidWorkingDir("There is one directory here.", member="$.workingDir")
+        return WORKING_DIR
+
+
+class FilesInMemory:
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+
+    def read(self, name: str) -> bytes | None:
+        return self._files.get(name)
+
+    def replace(self, name: str, data: bytes) -> None:
+        self._files[name] = data
+
+
+class LastingCredentials(FileCredentials):
+    """Has one token of the owner's that no revocation ends: whoever tries every route tries that too."""
+
+    @override
+    def by_token(self, secret: bytes) -> Principal | None:
+        return OWNER if secret == TOKEN.encode() else super().by_token(secret)
+
+
+class NeverTooMany(FailedAttempts):
+    """Whoever tries every route without and with wrong credentials is wrong more often than anybody may be."""
+
+    @override
+    def add(self, peer: str, now: float) -> None:
+        """Forget it."""
+
+
+class Stage:
+    """An ASGI application that opens everything at its lifespan's start, and seeds sessions."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = Settings(
+            **{
+                "data_dir": Path("unused"),
+                "roots": (Path(WORKING_DIR),),
+                "allowed_hosts": ("testserver",),
+                "heartbeat_seconds": 0.05,
+                **settings,
+            }
+        )
+        self.session_ids: list[str] = []
+        self.blob_id = ""
+        self._app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        clock, audit, launcher = SystemClock(), RecordedAudit(), ReplayLauncher()
+        log = MemoryEventLog()
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        sessions = Sessions(
+            log=log,
+            launcher=launcher,
+            workspace=OneDirectory(),
+            clock=clock,
+            tasks=tasks,
+            limits=Limits(prompt_bytes=256 * 1024, queue=32, retention_bytes=1 << 20, retention_ms=1 << 40),
+        )
+        credentials = LastingCredentials(files=FilesInMemory(), clock=clock, monotonic=time.monotonic)
+        core = Core(
+            log=log,
+            clock=clock,
+            launcher=launcher,
+            credentials=credentials,
+            doorkeeper=Doorkeeper(
+                credentials=credentials,
+                attempts=NeverTooMany(),
+                log=log,
+                launcher=launcher,
+                audit=audit,
+                emit=SystemLog(log=log, clock=clock).emit,
+                monotonic=time.monotonic,
+                url="http://testserver",
+            ),
+            audit=audit,
+            sessions=sessions,
+            reading=Reading(log=log, clock=clock),
+            tasks=tasks,
+        )
+        services = await stack.enter_async_context(open_services(core, self.settings))
+        self._app = create_app(services, self.settings, port=8780)
+        self.session_ids = [await self._seed(sessions, command) for command in (LONG, WAIT, "say all there is")]
+        (sent,) = (await log.read(SessionId(self.session_ids[0]), after=0, limit=9, types={"command-sent"})).events
+        self.blob_id = msgspec.json.decode(sent.data)["command"]["blobId"]
+
+    async def _seed(self, sessions: Sessions, command: str) -> str:
+        session = await sessions.open(CreateSession(mode="shell"))
+        await sessions.submit(SessionId(session.session_id), SubmitPrompt(command=command))
+        return session.session_id
