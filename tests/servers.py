@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -75,7 +74,8 @@ class Place:
         return subprocess.Popen(
             [PROGRAM, *words, "--data-dir", self.data],
             cwd=self.root,
-            env=os.environ | self.environment,
+            env={name: value for name, value in os.environ.items() if not name.startswith("TOWPATH_")}
+            | self.environment,
             text=True,
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
@@ -83,7 +83,10 @@ class Place:
     def call(self, *words: str) -> tuple[int, str, str]:
         """Return a command's exit code and what it printed."""
         with self.spawn(*words) as process:
-            out, err = process.communicate(timeout=SECONDS)
+            try:
+                out, err = process.communicate(timeout=SECONDS)
+            finally:
+                process.kill()  # what never ends must not be waited for
         return process.returncode, out, err
 
     def start(self) -> Server:
@@ -164,6 +167,5 @@ def run_prompt(client: httpx.Client, session_id: str, command: str) -> None:
             assert monotonic() < deadline, (line, history(client, session_id))
 
 
-def fresh_mark() -> str:
-    """Make a number of seconds for ``sleep`` that no other process has among its arguments."""
-    return f"{secrets.randbelow(10**9) + 10**9}.5"
+def _foreign_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("TOWPATH_")}
