@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click.testing
@@ -30,3 +32,13 @@ def spawn(*words: str, environ: dict[str, str], cwd: Path | None = None) -> subp
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@contextmanager
+def bounded(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """End a process with the block: a test that fails must not wait for what never ends."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.calls import SECONDS, call, spawn
+from tests.cli.calls import SECONDS, bounded, call, spawn
 from tests.cli.stage import (
     EPOCH,
     QUICK,
@@ -180,6 +180,20 @@ def test_an_input_that_is_no_text_is_not_sent() -> None:
     assert not stage.requests
 
 
+def test_a_session_whose_only_prompt_is_refused_is_not_left_behind() -> None:
+    more: Script = {
+        PROMPT: [Answer(problem(400, "invalid-body", "Bad Request", "The prompt is empty."), 400)],
+        f"DELETE /api/session/{SESSION}": [Answer({"success": True, "message": "gone", "sessionId": SESSION})],
+    }
+
+    with conversation(more=more).playing() as stage:
+        result = call("run", "", stage=stage)
+
+    assert result.exit_code == 4
+    assert "The prompt is empty." in result.stderr
+    assert len(stage.asked(f"DELETE /api/session/{SESSION}")) == 1
+
+
 def test_a_refusal_is_shown_in_the_words_of_the_server() -> None:
     refusal = problem(409, "queue-full", "The queue is full", "32 prompts wait.\x1b[2J")
 
@@ -203,7 +217,7 @@ def test_the_first_interrupt_stops_the_turn_and_its_end_is_still_shown() -> None
     stage = conversation(more=more)
     process = spawn("prompt", SESSION, "sleep", environ={"TOWPATH_URL": stage.url, "TOWPATH_TOKEN": TOKEN})
 
-    with process, stage.playing():
+    with bounded(process), stage.playing():
         assert process.stdout
         ready = process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -222,7 +236,7 @@ def test_the_second_interrupt_leaves_at_once() -> None:
     stage = conversation(started(1), output(2, "working\n"))
     process = spawn("prompt", SESSION, "sleep", environ={"TOWPATH_URL": stage.url, "TOWPATH_TOKEN": TOKEN})
 
-    with process, stage.playing():
+    with bounded(process), stage.playing():
         assert process.stdout
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -302,7 +316,7 @@ def test_tail_leaves_by_interrupt_without_a_trace() -> None:
     stage = conversation(output(1, "one\n"))
     process = spawn("tail", SESSION, environ={"TOWPATH_URL": stage.url, "TOWPATH_TOKEN": TOKEN})
 
-    with process, stage.playing():
+    with bounded(process), stage.playing():
         assert process.stdout
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -316,7 +330,7 @@ def test_tail_leaves_quietly_when_its_reader_does() -> None:
     stage = conversation(*[output(seq, "line\n") for seq in range(1, 2000)])
     process = spawn("tail", SESSION, environ={"TOWPATH_URL": stage.url, "TOWPATH_TOKEN": TOKEN})
 
-    with process, stage.playing():
+    with bounded(process), stage.playing():
         assert process.stdout
         assert process.stderr
         process.stdout.readline()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.cli.calls import bounded
 from tests.ports import free_port
 from tests.servers import PROGRAM, SECONDS, Place, Server
 
@@ -102,7 +103,7 @@ def test_prompts_of_one_session_go_on_where_the_last_ended(served: Served) -> No
 
 def test_an_interrupt_stops_the_turn(served: Served) -> None:
     place = served.place
-    with place.spawn("run", "echo begun; sleep 60") as process:
+    with bounded(place.spawn("run", "echo begun; sleep 60")) as process:
         assert process.stdout
         begun = process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -118,22 +119,22 @@ def test_tail_shows_each_event_once_through_kill_and_restart(place: Place) -> No
     with place.serving() as server:
         place.call("run", "echo one")
         session = last_active(place)
-        tail = place.spawn("tail", session, "--json")
-        lines = lines_of(tail)
-        seen = [json.loads(lines.get(timeout=SECONDS))]
-        while seen[-1]["type"] != "turn-completed":
-            seen.append(json.loads(lines.get(timeout=SECONDS)))
-        with place.spawn("prompt", session, "echo two; sleep 60") as prompt:
-            assert prompt.stdout
-            prompt.stdout.readline()
-            server.kill()
-            with place.serving():
-                out, err = prompt.communicate(timeout=SECONDS)
-                place.call("prompt", session, "echo three")
-                while sum(event["type"] == "turn-completed" for event in seen) < 3:
-                    seen.append(json.loads(lines.get(timeout=SECONDS)))
-    tail.send_signal(signal.SIGINT)
-    _, complaints = tail.communicate(timeout=SECONDS)
+        with bounded(place.spawn("tail", session, "--json")) as tail:
+            lines = lines_of(tail)
+            seen = [json.loads(lines.get(timeout=SECONDS))]
+            while seen[-1]["type"] != "turn-completed":
+                seen.append(json.loads(lines.get(timeout=SECONDS)))
+            with bounded(place.spawn("prompt", session, "echo two; sleep 60")) as prompt:
+                assert prompt.stdout
+                prompt.stdout.readline()
+                server.kill()
+                with place.serving():
+                    out, err = prompt.communicate(timeout=SECONDS)
+                    place.call("prompt", session, "echo three")
+                    while sum(event["type"] == "turn-completed" for event in seen) < 3:
+                        seen.append(json.loads(lines.get(timeout=SECONDS)))
+            tail.send_signal(signal.SIGINT)
+            _, complaints = tail.communicate(timeout=SECONDS)
 
     assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1))
     content = [event["content"] for event in seen if event["type"] == "session-output" and event["stream"] == "stdout"]
@@ -149,7 +150,7 @@ def test_the_tail_of_a_deleted_session_ends(served: Served) -> None:
     place = served.place
     place.call("run", "true")
     session = last_active(place)
-    with place.spawn("tail", session, "--json") as tail:
+    with bounded(place.spawn("tail", session, "--json")) as tail:
         assert tail.stdout
         tail.stdout.readline()
         token = (place.data / "token").read_text().strip()
