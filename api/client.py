@@ -60,10 +60,11 @@ class Missing(Struct, frozen=True):
 
 
 class Cut(Struct, frozen=True):
-    """The connection is gone; the next one is tried after *seconds*."""
+    """The connection is gone; the next one is tried after *seconds*. *again*: nothing else came since it was said."""
 
     reason: str
     seconds: float
+    again: bool
 
 
 Item = Received | Connected | StreamReset | Missing | Cut
@@ -143,12 +144,13 @@ class Client:
         """
         place = _Place(after=after)
         failures = 0
+        known = ""
         while True:
             try:
                 async with aclosing(self._stream(session_id, place, types)) as items:
                     async for item in items:
                         if not isinstance(item, Connected):
-                            failures = 0
+                            failures, known = 0, ""
                         yield item
                         if isinstance(item, Received) and item.type == "session-deleted":
                             return
@@ -157,9 +159,12 @@ class Client:
                 if not place.connected or (isinstance(failure, Refused) and not failure.passes):
                     raise
                 reason = failure.message
+                if not isinstance(failure, (Refused, Unreachable)):
+                    failures = 0  # a look at a lock on this machine is no burden to anybody
             delay = min(place.retry * 2**failures, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1.5)  # noqa: S311
             failures = min(failures + 1, 10)
-            yield Cut(reason, delay)
+            yield Cut(reason, delay, again=reason == known)
+            known = reason
             await anyio.sleep(delay)
 
     async def _request(

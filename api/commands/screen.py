@@ -26,6 +26,8 @@ def open_screen() -> Screen:
 def show_trouble(screen: Screen, item: Cut | Missing | StreamReset) -> None:
     """Say what became of a stream, and what is not shown because of it."""
     match item:
+        case Cut(again=True):
+            pass
         case Cut(reason=reason, seconds=seconds):
             screen.note(f"{reason.rstrip('.')}; trying again in {duration(round(seconds * 1000))}")
         case Missing(after=after, before=before):
