@@ -14,10 +14,8 @@ from msgspec.structs import replace
 from contracts import views
 from contracts.codec import encode
 from contracts.events import (
-    EVENT_BYTES,
     SYSTEM_SESSION_ID,
     CommandSent,
-    ContextItem,
     Event,
     LargeBody,
     SessionCreated,
@@ -29,22 +27,19 @@ from contracts.events import (
     TurnCompleted,
     TurnStarted,
 )
-from contracts.requests import CreateSession, PromptContext, SubmitPrompt, UpdateSession
+from contracts.requests import CreateSession, SubmitPrompt, UpdateSession
 from domain.errors import (
     AgentUnavailable,
     Draining,
-    InvalidPrompt,
-    PromptTooLarge,
-    QueueFull,
-    SessionBusy,
     SessionNotFound,
     TurnNotFound,
     TurnOver,
     UnknownMode,
 )
 from domain.ids import SessionId, TurnId, make_id
-from domain.owner import EVENT_OVERHEAD_BYTES, Owner
-from domain.ports import Agent, AgentLauncher, Blob, Clock, EventLog, StoredSnapshot, Turn, TurnEnd, Workspace
+from domain.owner import Owner
+from domain.ports import Agent, AgentLauncher, Clock, EventLog, StoredSnapshot, Turn, TurnEnd, Workspace
+from domain.prompts import check_prompt, check_room, command_sent, first_title
 from domain.reading import fold, session_view
 from domain.state import SessionState, interruption
 
@@ -52,9 +47,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-INLINE_TEXT_BYTES = 16 * 1024
-PREVIEW_CHARACTERS = 200
-TITLE_CHARACTERS = 80
 # An owner at rest weighs 2 KiB and is folded anew in about a millisecond.
 OWNERS_KEPT = 1024
 
@@ -112,20 +104,13 @@ class Sessions:
 
         Raises SessionNotFound, InvalidPrompt, PromptTooLarge, SessionBusy, QueueFull, Draining, LogFull.
         """
-        self._check_prompt(request)
+        check_prompt(request, most_bytes=self._limits.prompt_bytes)
         owner = await self._working(session_id)
         state = owner.state
-        self._check_room(state, request)
+        check_room(state, request, longest_queue=self._limits.queue)
         turn_id = TurnId(make_id())
-        blobs: list[Blob] = []
-        sent = CommandSent(
-            turn_id=turn_id,
-            command=_outline(request.command, blobs),
-            context=_given(request.context, blobs),
-            delivery=request.delivery,
-        )
-        _check_size(sent)
-        durable = owner.record(*_title_from(state, request.command), sent, *self._next_turn(state, sent), blobs=blobs)
+        sent, blobs = command_sent(turn_id, request)
+        durable = owner.record(*first_title(state, request), sent, *self._next_turn(state, sent), blobs=blobs)
         if state.turn is None:
             self._drive(owner, durable)
         elif request.delivery == "steer":
@@ -190,8 +175,9 @@ class Sessions:
 
     async def recover(self) -> None:
         """Put right what a crash left: no session says that it runs when nothing does. Call before anything else."""
-        for session_id in await self._log.restless():
-            await self._put_right(session_id)
+        async with anyio.create_task_group() as tasks:  # together, so that they share commits
+            for session_id in await self._log.restless():
+                tasks.start_soon(self._put_right, session_id)
 
     async def trim(self) -> None:
         """Drop what the retention no longer keeps, and the tombstones that have had their time. Never raises.
@@ -430,29 +416,6 @@ class Sessions:
         if not profile.available:
             raise AgentUnavailable(f"The mode {mode!r} can't be used here: {profile.reason}")
 
-    def _check_prompt(self, request: SubmitPrompt) -> None:
-        if not request.command.strip():
-            raise InvalidPrompt("The prompt is empty.", member="$.command")
-        size = len(request.command.encode())
-        if size > self._limits.prompt_bytes:
-            raise PromptTooLarge(
-                f"The prompt has {size} bytes of UTF-8; the limit is {self._limits.prompt_bytes}.", member="$.command"
-            )
-
-    def _check_room(self, state: SessionState, request: SubmitPrompt) -> None:
-        if request.delivery == "reject" and (state.turn is not None or state.queue):
-            raise SessionBusy(
-                "The prompt would have to wait, and asked to be rejected then.",
-                session_id=state.session_id,
-                turn_id=None if state.turn is None else TurnId(state.turn.turn_id),
-            )
-        if state.turn is None:
-            return
-        if len(state.queue) >= self._limits.queue:
-            raise QueueFull(
-                f"{len(state.queue)} prompts wait already; cancel one, or wait.", session_id=state.session_id
-            )
-
     async def _view(self, session_id: SessionId) -> views.Session:
         head = await self._log.head(session_id)
         if head.listing is None:
@@ -481,40 +444,3 @@ def _cancelled(session_id: SessionId, turn_id: str, message: str) -> views.TurnC
 
 def _unless(value: T, present: object) -> T | UnsetType:
     return UNSET if value == present else value
-
-
-# A session without a title takes it from its first prompt.
-def _title_from(state: SessionState, command: str) -> Sequence[Event]:
-    if state.title:
-        return ()
-    line = "".join(c if c.isprintable() else " " for c in command.strip().splitlines()[0])
-    short = line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"
-    return (SessionUpdated(title=short),)
-
-
-def _outline(text: str, blobs: list[Blob], room: int = INLINE_TEXT_BYTES) -> Text:
-    if len(encode(text)) <= room:
-        return text
-    blob = Blob(make_id(), text.encode())
-    blobs.append(blob)
-    return LargeBody(blob_id=blob.blob_id, bytes=len(blob.data), preview=text[:PREVIEW_CHARACTERS])
-
-
-def _check_size(sent: CommandSent) -> None:
-    if len(encode(sent)) > EVENT_BYTES - EVENT_OVERHEAD_BYTES:
-        raise InvalidPrompt("The prompt's context is too long for one event (64 KiB).", member="$.context")
-
-
-def _given(context: list[PromptContext] | UnsetType, blobs: list[Blob]) -> list[ContextItem] | UnsetType:
-    if isinstance(context, UnsetType):
-        return UNSET
-    room = INLINE_TEXT_BYTES // max(1, len(context))
-    return [
-        ContextItem(
-            path=item.path,
-            name=item.name,
-            text=UNSET if isinstance(item.text, UnsetType) else _outline(item.text, blobs, room),
-            blob_id=item.blob_id,
-        )
-        for item in context
-    ]

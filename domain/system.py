@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from contracts.events import SYSTEM_SESSION_ID, Event
-from domain.errors import SessionNotFound, TowpathError
+from domain.errors import SessionNotFound
 from domain.ids import SessionId
 from domain.ports import Clock, EventLog
 
@@ -30,7 +30,7 @@ class SystemLog:
         ]
         try:
             await self._log.append(SYSTEM, stamped, expected_seq=before, listing=None)
-        except TowpathError:
+        except BaseException:
             self._seq = None  # what is in the log counts
             raise
 

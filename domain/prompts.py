@@ -1,0 +1,86 @@
+"""What a prompt must be, and what becomes of it in the log."""
+
+from collections.abc import Sequence
+
+from msgspec import UNSET, UnsetType
+
+from contracts.codec import encode
+from contracts.events import EVENT_BYTES, CommandSent, ContextItem, Event, LargeBody, SessionUpdated, Text
+from contracts.requests import PromptContext, SubmitPrompt
+from domain.errors import InvalidPrompt, PromptTooLarge, QueueFull, SessionBusy
+from domain.ids import TurnId, make_id
+from domain.owner import EVENT_OVERHEAD_BYTES
+from domain.ports import Blob
+from domain.state import SessionState
+
+# Of a prompt's command, and of all its context together; the rest of an event is for what can't be kept apart.
+INLINE_TEXT_BYTES = 16 * 1024
+PREVIEW_CHARACTERS = 200
+TITLE_CHARACTERS = 80
+
+
+def check_prompt(request: SubmitPrompt, *, most_bytes: int) -> None:
+    """Raise InvalidPrompt for an empty prompt, PromptTooLarge for one of more than *most_bytes* of UTF-8."""
+    if not request.command.strip():
+        raise InvalidPrompt("The prompt is empty.", member="$.command")
+    size = len(request.command.encode())
+    if size > most_bytes:
+        raise PromptTooLarge(f"The prompt has {size} bytes of UTF-8; the limit is {most_bytes}.", member="$.command")
+
+
+def check_room(state: SessionState, request: SubmitPrompt, *, longest_queue: int) -> None:
+    """Raise SessionBusy for a prompt that would have to wait and must not, QueueFull where too many wait."""
+    if request.delivery == "reject" and (state.turn is not None or state.queue):
+        raise SessionBusy(
+            "The prompt would have to wait, and asked to be rejected then.",
+            session_id=state.session_id,
+            turn_id=None if state.turn is None else TurnId(state.turn.turn_id),
+        )
+    if state.turn is not None and len(state.queue) >= longest_queue:
+        raise QueueFull(f"{len(state.queue)} prompts wait already; cancel one, or wait.", session_id=state.session_id)
+
+
+def command_sent(turn_id: TurnId, request: SubmitPrompt) -> tuple[CommandSent, Sequence[Blob]]:
+    """Return a prompt's event, and the texts that are too long to stand in it. Raises InvalidPrompt."""
+    blobs: list[Blob] = []
+    sent = CommandSent(
+        turn_id=turn_id,
+        command=_outline(request.command, INLINE_TEXT_BYTES, blobs),
+        context=_given(request.context, blobs),
+        delivery=request.delivery,
+    )
+    if len(encode(sent)) > EVENT_BYTES - EVENT_OVERHEAD_BYTES:
+        raise InvalidPrompt("The prompt's context is too long for one event (64 KiB).", member="$.context")
+    return sent, blobs
+
+
+def first_title(state: SessionState, request: SubmitPrompt) -> Sequence[Event]:
+    """Return what gives a session without a title one: its first prompt's first line."""
+    if state.title:
+        return ()
+    line = "".join(c if c.isprintable() else " " for c in request.command.strip().splitlines()[0])
+    short = line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"
+    return (SessionUpdated(title=short),)
+
+
+def _given(context: list[PromptContext] | UnsetType, blobs: list[Blob]) -> list[ContextItem] | UnsetType:
+    if isinstance(context, UnsetType):
+        return UNSET
+    room = INLINE_TEXT_BYTES // max(1, len(context))
+    return [
+        ContextItem(
+            path=item.path,
+            name=item.name,
+            text=UNSET if isinstance(item.text, UnsetType) else _outline(item.text, room, blobs),
+            blob_id=item.blob_id,
+        )
+        for item in context
+    ]
+
+
+def _outline(text: str, room: int, blobs: list[Blob]) -> Text:
+    if len(encode(text)) <= room:
+        return text
+    blob = Blob(make_id(), text.encode())
+    blobs.append(blob)
+    return LargeBody(blob_id=blob.blob_id, bytes=len(blob.data), preview=text[:PREVIEW_CHARACTERS])
