@@ -26,8 +26,6 @@ from litestar.openapi.spec import (
 )
 from litestar.plugins import InitPlugin, OpenAPISchemaPlugin
 from litestar.router import Router
-from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from litestar.typing import FieldDefinition
 from typing_extensions import override
 
@@ -98,7 +96,6 @@ class Documents(InitPlugin, OpenAPISchemaPlugin):
     @override
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Take the place of Litestar's own document and of its pages, which load from a CDN."""
-        app_config.middleware.append(_list_methods)
         app_config.openapi_config = _Config(
             title="Towpath",
             version=self._version,
@@ -170,29 +167,6 @@ class _Config(OpenAPIConfig):
     @override
     def to_openapi_schema(self) -> OpenAPI:
         return _Completed(**vars(super().to_openapi_schema()))
-
-
-def _list_methods(app: ASGIApp) -> ASGIApp:
-    """Put every method of an address into the answer to OPTIONS: Litestar lists those it met last."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope, receive, _listing(scope, send) if scope.get("method") == "OPTIONS" else send)
-
-    return answer
-
-
-def _listing(scope: Scope, send: Send) -> Send:
-    async def send_listed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            routes = [route for route in scope["litestar_app"].routes if isinstance(route, HTTPRoute)]
-            methods = {
-                method for route in routes if route.path_format == scope["path_template"] for method in route.methods
-            }
-            kept = [header for header in message["headers"] if header[0] != b"allow"]
-            message["headers"] = [*kept, (b"allow", ", ".join(sorted(methods)).encode())]
-        await send(message)
-
-    return send_listed
 
 
 def build_documents(app: Litestar) -> dict[str, bytes]:

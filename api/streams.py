@@ -7,16 +7,18 @@ resolve alike, and one task an open stream watches for the client's going. No st
 import asyncio
 import logging
 import random
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import ExitStack
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import anyio
 from litestar.types import Receive, Scope, Send
 from msgspec import UNSET
 
 from api import sse
+from api.gates import DIRECT_SEND
 from api.http_protocol import ABORT_EXTENSION
 from contracts.events import CaughtUp, Connected, Heartbeat, StreamClosing, StreamFrame, StreamReset
 from domain.access import Principal
@@ -29,7 +31,7 @@ from domain.reading import Opening, StoreOpening
 logger = logging.getLogger(__name__)
 
 CloseReason = Literal["drain", "overload", "revoked"]
-PAGE_EVENTS = 256
+PAGE_EVENTS = 512
 RETRY_MS = 2000
 # The sweep looks at every stream: 10,000 take 2 ms, so once a second is free.
 SWEEP_SECONDS = 1.0
@@ -42,7 +44,7 @@ class Source(Protocol):
 
     epoch: Epoch
 
-    async def read(self, after: int) -> Batch:
+    def read(self, after: int) -> Awaitable[Batch]:
         """Return the next events after a position, as the log's reads do."""
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
@@ -66,8 +68,8 @@ class SessionSource:
         self._session_id = session_id
         self._types = types
 
-    async def read(self, after: int) -> Batch:
-        return await self._log.read(self._session_id, after=after, limit=PAGE_EVENTS, types=self._types)
+    def read(self, after: int) -> Awaitable[Batch]:
+        return self._log.read(self._session_id, after=after, limit=PAGE_EVENTS, types=self._types)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         return self._log.watch(self._session_id, wake)
@@ -92,8 +94,8 @@ class StoreSource:
         self._sessions = sessions
         self._types = types
 
-    async def read(self, after: int) -> Batch:
-        return await self._log.read_all(after=after, sessions=self._sessions, limit=PAGE_EVENTS, types=self._types)
+    def read(self, after: int) -> Awaitable[Batch]:
+        return self._log.read_all(after=after, sessions=self._sessions, limit=PAGE_EVENTS, types=self._types)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         watched: Collection[SessionId | None] = (None,) if self._sessions is None else self._sessions
@@ -141,13 +143,6 @@ class Stream:
             await self._future
             self._future = None
 
-    async def send(self, send: Send, body: bytes) -> None:
-        """Write a chunk; waits while the client takes nothing."""
-        self.sent_at = asyncio.get_running_loop().time()
-        self.sending = True
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        self.sending = False
-
 
 class Streams:
     """All open streams: their number, their heartbeats, their end."""
@@ -164,6 +159,8 @@ class Streams:
         self._open: dict[Stream, None] = {}
         self._by_token: Counter[str] = Counter()
         self._draining = False
+        self.now = time.monotonic()
+        """As of the last sweep: precise enough to tell silence, and free."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -174,7 +171,7 @@ class Streams:
             return "drain"
         if len(self._open) >= self._most or self._by_token[holder.token_id] >= self._most_per_token:
             return "overload"
-        stream = Stream(holder, asyncio.get_running_loop().time())
+        stream = Stream(holder, self.now)
         self._open[stream] = None
         self._by_token[holder.token_id] += 1
         return stream
@@ -205,7 +202,8 @@ class Streams:
         """Wake the streams that shall beat, and end those whose clients take nothing. Runs as long as the server."""
         while True:
             await anyio.sleep(min(SWEEP_SECONDS, self.heartbeat_seconds))
-            stalled_since = asyncio.get_running_loop().time() - STALLED_SECONDS
+            self.now = time.monotonic()
+            stalled_since = self.now - STALLED_SECONDS
             for stream in list(self._open):
                 if not stream.sending:
                     if self.due(stream):
@@ -216,7 +214,7 @@ class Streams:
 
     def due(self, stream: Stream) -> bool:
         """Tell whether a stream has been silent for as long as it may be."""
-        return asyncio.get_running_loop().time() >= stream.sent_at + self.heartbeat_seconds
+        return self.now >= stream.sent_at + self.heartbeat_seconds
 
     def session(
         self,
@@ -303,6 +301,7 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 200 and stream until the client, the session or the server goes."""
         await send({"type": "http.response.start", "status": 200, "headers": sse.HEADERS})
+        send = cast("Send", scope.get(DIRECT_SEND, send))
         admitted = self._streams.admit(self._holder)
         if not isinstance(admitted, Stream):
             await send({"type": "http.response.body", "body": self._closing(admitted), "more_body": False})
@@ -328,41 +327,47 @@ class EventStream:
         while not stream.gone:
             stream.look()
             if stream.closing is not None:
-                await stream.send(send, body + self._closing(stream.closing))
+                await self._send(stream, send, body + self._closing(stream.closing))
                 return
-            found = await self._next()
-            if found is not None:
-                body += found
-            elif not live:
+            found, at_head = await self._next()
+            body += found
+            if at_head and not live:
                 live = True
                 body += self._frame(CaughtUp(cursor=self._cursor()))
-            elif self._streams.due(stream):
+            if not body and live and self._streams.due(stream):
                 body = self._streams.heartbeat(self._cursor())
             if body:
-                await stream.send(send, body)
+                await self._send(stream, send, body)
                 body = b""
             if self._over or (live and not self._follow):
                 return
-            if live and found is None:
+            if at_head:
                 await stream.wait()
+
+    async def _send(self, stream: Stream, send: Send, body: bytes) -> None:
+        """Write a chunk; waits while the client takes nothing."""
+        stream.sent_at = self._streams.now
+        stream.sending = True
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        stream.sending = False
 
     def _open(self) -> bytes:
         first, *rest = self._opening
         cursor = self._cursor()
         return sse.frame(first, cursor, retry_ms=RETRY_MS) + b"".join([self._frame(content) for content in rest])
 
-    async def _next(self) -> bytes | None:
-        """Return the frames of what comes next and go past them; `None` at the head."""
+    async def _next(self) -> tuple[bytes, bool]:
+        """Return the frames of what comes next, and whether that was all; go past it."""
         try:
             batch = await self._source.read(self._after)
         except CursorExpired as expired:  # trimmed faster than this client reads
             self._after = expired.earliest
-            return self._frame(StreamReset(reason="trimmed", earliest=self._cursor()))
-        if batch.upto == self._after:
-            return None
-        self._after = batch.upto
+            return self._frame(StreamReset(reason="trimmed", earliest=self._cursor())), False
+        progress, self._after = batch.upto > self._after, batch.upto
+        if not batch.events:
+            return b"", batch.complete or not progress
         self._over = self._source.ends(batch)
-        return self._source.render(batch)
+        return self._source.render(batch), batch.complete
 
     def _closing(self, reason: CloseReason) -> bytes:
         # Jittered, so that the clients of a server that restarts don't come back all at once.

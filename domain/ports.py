@@ -16,7 +16,7 @@ from domain.access import Principal
 from domain.ids import Epoch, SessionId, TurnId
 
 Wake = Callable[[], None]
-BATCH_BYTES = 64 * 1024
+BATCH_BYTES = 128 * 1024
 LOGIN_SECONDS = 30 * 24 * 60 * 60
 
 
@@ -36,12 +36,15 @@ class Recorded(Struct, frozen=True, gc=False):
 class Batch(Struct, gc=False):
     """What one read found, ascending. The reader is past ``upto``, whether or not the last event matched its filter.
 
+    ``complete`` says that nothing more was durable then: who watched before may wait now.
+
     Readers at the same cursor may be handed the same object, so that what one of them makes of it (``rendered``)
     serves all.
     """
 
     events: Sequence[Recorded]
     upto: int
+    complete: bool
     rendered: bytes | None = None
 
 

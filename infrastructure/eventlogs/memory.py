@@ -133,11 +133,11 @@ class MemoryEventLog:
         if after < session.earliest:
             raise CursorExpired(session.earliest)
         if after >= session.seq:
-            return Batch((), after)
+            return Batch((), after, True)
         key = (after, limit, types if types is None else frozenset(types))
         if key not in session.batches:
             events, complete = select(session.events, after - session.earliest, limit, types)
-            session.batches[key] = Batch(events, session.seq if complete else events[-1].seq)
+            session.batches[key] = Batch(events, session.seq if complete else events[-1].seq, complete)
         return session.batches[key]
 
     async def read_all(
@@ -153,7 +153,7 @@ class MemoryEventLog:
             key=attrgetter("position"),
         )
         found, complete = select(events, 0, limit, types)
-        return Batch(found, max(after, self.position) if complete else found[-1].position)
+        return Batch(found, max(after, self.position) if complete else found[-1].position, complete)
 
     def watch(self, session_id: SessionId | None, wake: Wake) -> Callable[[], None]:
         return self._watchers.watch(session_id, wake)

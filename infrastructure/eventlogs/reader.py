@@ -134,13 +134,13 @@ def read_session(
         if after < head.earliest:
             raise CursorExpired(head.earliest)
         if after >= head.seq:
-            return stored.known, Batch((), after)
+            return stored.known, Batch((), after, True)
         if types is None:
             events = page_after(execute, stored, after, limit)
-            return stored.known, Batch(events, events[-1].seq)
+            return stored.known, Batch(events, events[-1].seq, events[-1].seq == head.seq)
         upto = min(after + SCANNED_EVENTS, head.seq)
         events, complete = _fetch(execute, stored, after, upto, limit, types)
-        return stored.known, Batch(events, upto if complete else events[-1].seq)
+        return stored.known, Batch(events, upto if complete else events[-1].seq, complete and upto == head.seq)
 
 
 def read_sessions(
@@ -169,7 +169,7 @@ def read_sessions(
                 upto = min(upto, found[-1].position)
     events = sorted((event for event in events if event.position <= upto), key=lambda event: event.position)
     chosen, complete = select(events, 0, limit, types)
-    return stored, Batch(chosen, upto if complete else chosen[-1].position)
+    return stored, Batch(chosen, upto if complete else chosen[-1].position, False)
 
 
 def read_lifecycle(
@@ -190,7 +190,7 @@ def read_lifecycle(
     chosen, complete = select(events, 0, limit, types)
     newest = events[-1].position if events else after
     upto = newest if len(events) == limit else max(position, newest)
-    return Batch(chosen, upto if complete else chosen[-1].position)
+    return Batch(chosen, upto if complete else chosen[-1].position, False)
 
 
 def read_snapshot(connection: apsw.Connection, session_id: SessionId) -> StoredSnapshot | None:

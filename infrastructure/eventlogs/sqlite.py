@@ -185,7 +185,7 @@ class SqliteEventLog:
                 events = [event for tail in behind for event in tail.since(after)]
                 events.sort(key=attrgetter("position"))
                 chosen, complete = select(events, 0, limit, types)
-                return Batch(chosen, max(after, self._position) if complete else chosen[-1].position)
+                return Batch(chosen, max(after, self._position) if complete else chosen[-1].position, complete)
         waiting = {session_id: self._tails.unknown(session_id) for session_id in sessions}
         stored, batch = await self._ask(reader.read_sessions, sessions, after, limit, types, self._position)
         for one in stored:
@@ -229,12 +229,14 @@ class SqliteEventLog:
 
     def _publish(self, commit: Commit) -> None:
         self._position = commit.position
+        types: list[str] = []
         for change in commit.changes:
             if change.events:
                 self._tails.extend(change.session_id, change.known, change.floor, change.events)
-                self._counts.update([event.type for event in change.events])
+                types += [event.type for event in change.events]
             else:
                 self._tails.update(change.session_id, change.known)
+        self._counts.update(types)
         for session_id in commit.forgotten:
             self._tails.forget(session_id)
         if commit.lifecycle:

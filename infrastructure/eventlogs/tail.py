@@ -21,6 +21,9 @@ from infrastructure.eventlogs.recording import select
 EVENT_OVERHEAD = 130
 MEMOS = 4
 
+_seq = attrgetter("seq")
+_position = attrgetter("position")
+
 
 class Known(Struct, frozen=True, gc=False):
     """A session's head, the position of its newest event, and that of the last one that was trimmed (or 0)."""
@@ -134,20 +137,20 @@ class Tail:
         if after < head.earliest:
             raise CursorExpired(head.earliest)
         if after >= head.seq:
-            return Batch((), after)
+            return Batch((), after, True)
         start = after + 1 - self.events[0].seq if self.events else -1
-        return None if start < 0 else self._batch(start, head.seq, limit, types, attrgetter("seq"))
+        return None if start < 0 else self._batch(start, head.seq, limit, types, _seq)
 
     def read_position(self, after: int, limit: int, types: Collection[str] | None, upto: int) -> Batch:
         """Return the events after a position, which is not before ``floor``; the log is at *upto*."""
-        start = bisect_right(self.events, after, key=attrgetter("position"))
+        start = bisect_right(self.events, after, key=_position)
         if start == len(self.events):
-            return Batch((), max(after, upto))
-        return self._batch(start, upto, limit, types, attrgetter("position"))
+            return Batch((), max(after, upto), True)
+        return self._batch(start, upto, limit, types, _position)
 
     def since(self, after: int) -> Sequence[Recorded]:
         """Return the events after a position, which is not before ``floor``."""
-        return self.events[bisect_right(self.events, after, key=attrgetter("position")) :]
+        return self.events[bisect_right(self.events, after, key=_position) :]
 
     def _batch(
         self, start: int, upto: int, limit: int, types: Collection[str] | None, place: Callable[[Recorded], int]
@@ -159,7 +162,7 @@ class Tail:
         batch = self.memo.get(key)
         if batch is None:
             events, complete = select(self.events, start, limit, types)
-            batch = self.memo[key] = Batch(events, upto if complete else place(events[-1]))
+            batch = self.memo[key] = Batch(events, upto if complete else place(events[-1]), complete)
         return batch
 
 
