@@ -85,11 +85,19 @@ def receive(control: int, size: int) -> bytes:
     """Read *size* bytes; if the server is gone before they came, there is nothing to do."""
     data = b""
     while len(data) < size:
-        piece = os.read(control, size - len(data))
+        piece = hear(control, size - len(data))
         if not piece:
             os._exit(0)
         data += piece
     return data
+
+
+def hear(control: int, size: int) -> bytes:
+    """Read what the server says, at most *size* bytes; nothing if it is gone."""
+    try:
+        return os.read(control, size)
+    except ConnectionResetError:  # it was killed with lines of ours unread (unix(7))
+        return b""
 
 
 def tell(control: int, line: bytes) -> None:
@@ -200,7 +208,7 @@ class Supervision:
             os.read(self.wake, 4096)
         if self.control not in readable:
             return
-        orders = os.read(self.control, 64)
+        orders = hear(self.control, 64)
         if not orders:
             self.watched = [self.wake]
         if not orders or b"K" in orders:
