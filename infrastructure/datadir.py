@@ -46,6 +46,7 @@ class DataDir:
         """
         self.path = _private_directory(path)
         self._lock = _locked(self.path)
+        (self.path / _SERVER_FILE).unlink(missing_ok=True)  # of a server that was killed
 
     def read(self, name: str) -> bytes | None:
         path = self.path / name
