@@ -9,7 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
-from schemathesis.python.asgi import shutdown_lifespans
+from schemathesis.python.asgi import get_client, shutdown_lifespans
 from typing_extensions import override
 
 from api import sse
@@ -139,3 +139,12 @@ def test_a_wrong_block_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(FailureGroup, match="SSE"):
         replay().call_and_validate()
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/api/sessions", "GET, OPTIONS, POST"), ("/api/session/12345678", "DELETE, GET, OPTIONS, PATCH")],
+    ids=["list", "one"],
+)
+def test_options_lists_every_method_of_an_address(path: str, methods: str) -> None:
+    assert get_client(STAGE).options(path, headers=AUTH).headers["allow"] == methods

@@ -1,4 +1,4 @@
-"""The documents as they are served, the page that shows them, and what an address says of its methods."""
+"""The documents as they are served, and the page that shows them."""
 
 import re
 from collections.abc import Iterator
@@ -57,15 +57,3 @@ def test_pages_of_the_framework_are_gone(client: Any, path: str) -> None:
     answer = client.get(path)
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
-
-
-@pytest.mark.parametrize(
-    ("path", "methods"),
-    [
-        ("/api/sessions", "GET, OPTIONS, POST"),
-        ("/api/session/u4k7wq2mzr5tdn4xbaocl6jhye", "DELETE, GET, OPTIONS, PATCH"),
-    ],
-    ids=["list", "one"],
-)
-def test_options_lists_every_method_of_an_address(client: Any, path: str, methods: str) -> None:
-    assert client.options(path).headers["allow"] == methods
