@@ -56,9 +56,9 @@ def command_sent(turn_id: TurnId, request: SubmitPrompt) -> tuple[CommandSent, S
 
 def first_title(state: SessionState, request: SubmitPrompt) -> Sequence[Event]:
     """Return what gives a session without a title one: its first prompt's first line."""
-    if state.title:
+    line = "".join(c if c.isprintable() else " " for c in request.command.strip().splitlines()[0]).strip()
+    if state.title or not line:
         return ()
-    line = "".join(c if c.isprintable() else " " for c in request.command.strip().splitlines()[0])
     short = line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"
     return (SessionUpdated(title=short),)
 

@@ -1,6 +1,7 @@
 """The use cases that only read: a session's view, state, history, and where a stream begins."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from msgspec import UNSET, Struct
 
@@ -14,6 +15,7 @@ from domain.ports import Clock, EventLog, Head, Listing, ListingFilter, Recorded
 from domain.state import SessionState, apply, begin, decode_state
 
 PAGE_EVENTS = 512
+FOLD_ATTEMPTS = 3
 # Looked through from the end, a log is read in steps: at most 4 MiB of the largest events for one page.
 BACKWARD_EVENTS = 64
 # A page stays under 256 KiB, with its other members and a comma after each event.
@@ -47,12 +49,14 @@ class Window(Struct, frozen=True, kw_only=True):
 
 
 async def fold(log: EventLog, session_id: SessionId) -> SessionState:
-    """Fold a session's durable events, from the newest snapshot on. Raises SessionNotFound, also for a deleted one."""
-    while True:
-        try:
+    """Fold a session's durable events, from the newest snapshot on.
+
+    Raises SessionNotFound, also for a deleted one; SessionQuarantined where events after the snapshot are missing.
+    """
+    for _ in range(FOLD_ATTEMPTS):
+        with suppress(CursorExpired):  # trimmed between the two reads: there is a newer snapshot now
             return await _fold_once(log, session_id)
-        except CursorExpired:  # trimmed between the two reads: there is a newer snapshot now
-            continue
+    raise SessionQuarantined(session_id)
 
 
 async def _fold_once(log: EventLog, session_id: SessionId) -> SessionState:

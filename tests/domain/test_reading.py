@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from contracts.codec import decode_event
 from contracts.events import Event
 from domain import reading as module
-from domain.errors import BlobNotFound, CursorExpired, InvalidCursor, SessionNotFound
+from domain.errors import BlobNotFound, CursorExpired, InvalidCursor, SessionNotFound, SessionQuarantined
 from domain.ids import SessionId
 from domain.ports import Listing, ListingFilter, Recorded, StoredSnapshot
 from domain.reading import HISTORY_BYTES, Reading, Window
@@ -298,3 +298,11 @@ async def test_a_fold_that_a_trim_overtakes_begins_anew() -> None:
         events = [decode_event(event.data) for event in stage.log._sessions[session_id].events]
 
     assert (state.title, state.seq, state.status) == ("kept", len(events), status(events))
+
+
+async def test_a_fold_whose_events_are_missing_ends() -> None:
+    log = await filled([make_created(), *[make_output()] * 5], keep=2)
+    log._sessions[SESSION].snapshot = None
+
+    with pytest.raises(SessionQuarantined):
+        await module.fold(log, SESSION)

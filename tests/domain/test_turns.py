@@ -95,6 +95,14 @@ async def test_the_first_prompt_gives_a_title_and_the_second_leaves_it() -> None
     assert titles == [("make test " + "x" * 200)[:79] + "…"]
 
 
+async def test_a_prompt_of_what_nobody_can_see_gives_no_title() -> None:
+    async with staged() as stage:
+        session_id = await stage.open()
+        await stage.submit(session_id, "\u200b")
+
+        assert not of(await stage.rested(session_id), SessionUpdated)
+
+
 async def test_nothing_runs_before_its_prompt_is_durable() -> None:
     async with staged() as stage:
         session_id = await stage.open()
