@@ -7,10 +7,12 @@ can reach another line.
 
 from collections.abc import Iterable
 
+from contracts.catalog import EVENTS
 from contracts.codec import encode
 from contracts.events import StreamFrame
 from domain.ports import Recorded
 
+_HEADS = {type_: b"event: %b\nid: " % type_.encode() for type_ in EVENTS}
 MEDIA_TYPE = b"text/event-stream"
 HEADERS = (
     (b"content-type", MEDIA_TYPE),
@@ -28,19 +30,11 @@ def frame(content: StreamFrame, cursor: str, *, retry_ms: int | None = None) -> 
 
 def session_frames(epoch: bytes, events: Iterable[Recorded]) -> bytes:
     """Return the frames of one session's events; their ids are cursors into its log."""
-    return b"".join(
-        [
-            b"event: %b\nid: %b.%d\ndata: %b\n\n" % (event.type.encode(), epoch, event.seq, event.data)
-            for event in events
-        ]
-    )
+    return b"".join([b"%b%b.%d\ndata: %b\n\n" % (_HEADS[event.type], epoch, event.seq, event.data) for event in events])
 
 
 def store_frames(epoch: bytes, events: Iterable[Recorded]) -> bytes:
     """Return the frames of many sessions' events; their ids are cursors into the whole store."""
     return b"".join(
-        [
-            b"event: %b\nid: %b.%d\ndata: %b\n\n" % (event.type.encode(), epoch, event.position, event.data)
-            for event in events
-        ]
+        [b"%b%b.%d\ndata: %b\n\n" % (_HEADS[event.type], epoch, event.position, event.data) for event in events]
     )

@@ -66,6 +66,7 @@ class Row(Struct):
     earliest: int = 0
     trimmed: int = 0
     bytes: int = 0
+    largest: int = 0
     oldest: int = 0
     run: int = 0
     listing: Listing | None = None
@@ -84,6 +85,7 @@ class Row(Struct):
             self.earliest,
             self.trimmed,
             self.bytes,
+            self.largest,
             self.oldest,
             self.run,
             last_activity,

@@ -30,7 +30,7 @@ SCANNED_EVENTS = 4096
 FILLED = 0.95
 
 SESSIONS_WHERE = """
-SELECT session_id, key, epoch, seq, position, earliest, trimmed, bytes, listing, last_activity,
+SELECT session_id, key, epoch, seq, position, earliest, trimmed, bytes, largest, listing, last_activity,
        deleted_at IS NOT NULL, quarantined
 FROM sessions JOIN heads USING (key) WHERE {condition}
 """
@@ -85,12 +85,13 @@ class Damaged(Exception):
 
 
 class Stored(NamedTuple):
-    """What the store says of a session; ``mean`` is the size of its events."""
+    """What the store says of a session; ``mean`` and ``largest`` are sizes of its events."""
 
     session_id: SessionId
     key: int
     known: Known
     mean: float
+    largest: int
 
 
 def decode_listing(data: bytes, last_activity: int) -> Listing:
@@ -276,11 +277,12 @@ def _load_all(execute: Execute, sessions: Collection[SessionId]) -> list[Stored]
 
 
 def _stored(row: tuple[Any, ...]) -> tuple[Stored, bool]:
-    session_id, key, epoch, seq, position, earliest, trimmed, size, listing, last_activity, deleted, quarantined = row
+    session_id, key, epoch, seq, position, earliest, trimmed, size, largest, listing, *rest = row
+    last_activity, deleted, quarantined = rest
     shown = None if listing is None else decode_listing(listing, last_activity)
     head = Head(epoch, seq, earliest, shown, bool(deleted))
     mean = size / max(1, seq - earliest)
-    return Stored(session_id, key, Known(head, position, trimmed), mean), bool(quarantined)
+    return Stored(session_id, key, Known(head, position, trimmed), mean, largest), bool(quarantined)
 
 
 def _seq_at(execute: Execute, stored: Stored, position: int) -> int:
@@ -311,7 +313,7 @@ def _fetch(
     page, sizes = (PAGE_OF_ALL, SIZE_OF_ALL) if types is None else (PAGE_OF_TYPES, SIZE_OF_TYPES)
     try:
         wanted = min(limit, max(1, int(FILLED * BATCH_BYTES / max(1, stored.mean))))
-        while True:
+        while wanted * stored.largest > 2 * BATCH_BYTES:  # counting costs half as much again as reading
             held, size = execute(sizes, (*bounds, wanted)).fetchone()
             if held <= 1 or size <= BATCH_BYTES:
                 break

@@ -77,6 +77,7 @@ CREATE TABLE heads (
     earliest        INTEGER NOT NULL,     -- seq of the last event that is gone, 0 if none is
     trimmed         INTEGER NOT NULL,     -- position of the last event that was trimmed, 0 if none was
     bytes           INTEGER NOT NULL,     -- of the events that are kept
+    largest         INTEGER NOT NULL,     -- bytes of the largest event so far
     oldest          INTEGER NOT NULL,     -- timestamp of the first event that is kept
     run             INTEGER NOT NULL,     -- the run in which it was last written
     last_activity   INTEGER               -- NULL for what listings don't show

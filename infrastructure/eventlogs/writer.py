@@ -42,16 +42,18 @@ ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
 
 
 SELECT_SESSION = """
-SELECT key, session_id, epoch, deleted_at, seq, position, earliest, trimmed, bytes, oldest, run, listing, last_activity
+SELECT key, session_id, epoch, deleted_at, seq, position, earliest, trimmed, bytes, largest, oldest, run,
+       listing, last_activity
 FROM sessions JOIN heads USING (key) WHERE session_id = ?
 """
-EVENT_WIDTH, HEAD_WIDTH, SESSION_WIDTH = 7, 9, 9
+EVENT_WIDTH, HEAD_WIDTH, SESSION_WIDTH = 7, 10, 9
 INSERT_EVENTS = "INSERT INTO events (id, position, type, timestamp, lifecycle, checksum, data) VALUES {rows}"
 UPSERT_HEADS = """
-INSERT INTO heads (key, seq, position, earliest, trimmed, bytes, oldest, run, last_activity) VALUES {rows}
+INSERT INTO heads (key, seq, position, earliest, trimmed, bytes, largest, oldest, run, last_activity) VALUES {rows}
 ON CONFLICT (key) DO UPDATE SET
     seq = excluded.seq, position = excluded.position, earliest = excluded.earliest, trimmed = excluded.trimmed,
-    bytes = excluded.bytes, oldest = excluded.oldest, run = excluded.run, last_activity = excluded.last_activity
+    bytes = excluded.bytes, largest = excluded.largest, oldest = excluded.oldest, run = excluded.run,
+    last_activity = excluded.last_activity
 """
 UPSERT_SESSIONS = """
 INSERT INTO sessions (key, session_id, epoch, deleted_at, listing, status, mode, archived, at_rest) VALUES {rows}
@@ -199,6 +201,8 @@ class Writer:
             lifecycle = kind in LIFECYCLE_TYPES
             if lifecycle:
                 group.lifecycle.append(event)
+            if len(data) > row.largest:
+                row.largest = len(data)
             checksum = crc32(data, salts[kind] ^ seq ^ position)
             group.events += (row.key << SEQ_BITS | seq, position, kind, timestamp, lifecycle, checksum, data)
         if append.events:
