@@ -1,9 +1,11 @@
 """`towpath serve` and `towpath login`: start the server, and let a browser in."""
 
+import html
 import os
 import shlex
 import shutil
 import sys
+import tempfile
 import threading
 import time
 import webbrowser
@@ -35,7 +37,7 @@ def serve(target: Target, flags: Mapping[str, object]) -> None:
     def announce(code: LoginCode) -> None:
         click.echo(announcement(settings, code))
         if settings.open:
-            _open_browser(code.url)
+            _open_browser(code.url, settings.data_dir)
 
     try:
         run_server(settings, on_ready=announce)
@@ -53,7 +55,8 @@ def login(target: Target, *, open_browser: bool) -> None:
     click.echo(code.url)
     click.echo(f"It works once, within {_minutes(code)} minutes.", err=True)
     if open_browser:
-        _open_browser(code.url)
+        data_dir = settings_of(target).data_dir
+        _open_browser(code.url, data_dir if data_dir.is_dir() else Path(tempfile.mkdtemp(prefix="towpath-")))
 
 
 def announcement(settings: Settings, code: LoginCode) -> str:
@@ -98,6 +101,11 @@ def _minutes(code: LoginCode) -> int:
     return max(1, round((code.expires_at / 1000 - time.time()) / 60))
 
 
-def _open_browser(url: str) -> None:
+def _open_browser(url: str, folder: Path) -> None:
+    """Open a page of ours that leads to *url*: on the browser's own command line everybody could read the code."""
+    page = folder / "login.html"
+    page.unlink(missing_ok=True)
+    with open(page, "w", opener=lambda path, flags: os.open(path, flags | os.O_EXCL, 0o600)) as file:  # noqa: PTH123
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(url)}">')
     # A browser without windows stays until it is closed.
-    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()

@@ -201,8 +201,7 @@ class Writer:
             lifecycle = kind in LIFECYCLE_TYPES
             if lifecycle:
                 group.lifecycle.append(event)
-            if len(data) > row.largest:
-                row.largest = len(data)
+            row.largest = max(row.largest, len(data))
             checksum = crc32(data, salts[kind] ^ seq ^ position)
             group.events += (row.key << SEQ_BITS | seq, position, kind, timestamp, lifecycle, checksum, data)
         if append.events:
