@@ -7,6 +7,7 @@ from typing import Any
 from anyio import Event as Signal
 from anyio import create_task_group, fail_after
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from contracts.codec import decode_event
 from contracts.events import Event, SessionStatus, TurnCompleted, TurnStarted
@@ -85,6 +86,12 @@ async def staged(*, play: Play = answer, log: FaultyEventLog | None = None, **li
         async with create_task_group() as tasks:
             yield Stage(tasks, play=play, log=log, **limits)
             tasks.cancel_scope.cancel()
+
+
+async def turns(count: int) -> None:
+    """Let every other task go on as far as it gets without the log."""
+    for _ in range(count):
+        await checkpoint()
 
 
 def of(events: Sequence[Event], kind: type[Any]) -> list[Any]:

@@ -1,27 +1,22 @@
-"""What prompts, the queue and the agent do in a session."""
+"""What prompts and the queue do in a session."""
 
 import pytest
-from anyio import create_task_group, move_on_after
+from anyio import create_task_group
 from anyio.lowlevel import checkpoint
 
 from contracts.codec import encode
 from contracts.events import (
-    EVENT_BYTES,
     CommandSent,
-    LargeBody,
-    SessionError,
     SessionOutput,
     SessionStatus,
     SessionUpdated,
     TurnCompleted,
     TurnStarted,
 )
-from contracts.requests import PromptContext, UpdateSession
+from contracts.requests import UpdateSession
 from domain.errors import (
     AgentUnavailable,
-    InvalidPrompt,
     InvalidWorkingDir,
-    PromptTooLarge,
     QueueFull,
     SessionBusy,
     SessionNotFound,
@@ -30,10 +25,9 @@ from domain.errors import (
     UnknownMode,
 )
 from domain.ids import SessionId
-from domain.ports import Turn, TurnEnd
 from tests.domain.stage import ends, of, staged, started, status
 from tests.factories import make_create
-from tests.fakes import PID, FakeAgent, wait, work
+from tests.fakes import PID, wait, work
 
 
 async def test_a_new_session_is_idle_and_starts_nothing() -> None:
@@ -288,73 +282,6 @@ async def test_cancelling_what_does_not_run_says_why() -> None:
             await stage.cancel(SessionId("nowhere-at-all"))
 
 
-@pytest.mark.parametrize("command", ["", " \n\t"])
-async def test_an_empty_prompt_is_refused(command: str) -> None:
-    async with staged() as stage:
-        session_id = await stage.open()
-
-        with pytest.raises(InvalidPrompt):
-            await stage.submit(session_id, command)
-
-        assert len(await stage.events(session_id)) == 2
-
-
-async def test_the_limit_of_a_prompt_counts_bytes() -> None:
-    async with staged(prompt_bytes=10) as stage:
-        session_id = await stage.open()
-        await stage.submit(session_id, "é" * 5)
-
-        with pytest.raises(PromptTooLarge):
-            await stage.submit(session_id, "é" * 5 + "x")
-
-
-@pytest.mark.parametrize("character", ["x", "\x01", "€", "\\"])
-async def test_a_large_prompt_is_kept_apart_and_the_agent_gets_it_whole(character: str) -> None:
-    async with staged() as stage:
-        session_id = await stage.open()
-        command = character * (200_000 // len(character.encode()))
-
-        await stage.submit(session_id, command)
-        events = await stage.until(session_id, lambda events: bool(of(events, TurnStarted)))
-        [sent] = of(events, CommandSent)
-        body = await stage.reading.blob(session_id, sent.command.blob_id)
-        await stage.until(session_id, lambda _: bool(stage.launcher.commands))
-
-    assert isinstance(sent.command, LargeBody)
-    assert sent.command.bytes == len(body)
-    assert body.decode() == command
-    assert stage.launcher.commands == [command]
-    assert all(len(encode(event)) <= EVENT_BYTES for event in events)
-
-
-@pytest.mark.parametrize("character", ["x", "\x01"])
-@pytest.mark.parametrize("count", [1, 5, 64])
-async def test_an_event_is_small_however_long_its_context(character: str, count: int) -> None:
-    async with staged() as stage:
-        session_id = await stage.open()
-        text = character * 15_000
-        context = [PromptContext(name=f"note {number}", text=text) for number in range(count)]
-
-        await stage.submit(session_id, "x" * 16_000, context=context[: 16 if character == "\x01" else 64])
-        [sent] = of(await stage.events(session_id), CommandSent)
-
-        given = sent.context[-1].text
-        whole = given if isinstance(given, str) else (await stage.reading.blob(session_id, given.blob_id)).decode()
-    assert whole == text
-    assert len(encode(sent)) <= EVENT_BYTES
-
-
-async def test_a_context_that_no_event_holds_is_refused_and_leaves_nothing() -> None:
-    async with staged() as stage:
-        session_id = await stage.open()
-        context = [PromptContext(path="/" + "x" * 4000) for _ in range(64)]
-
-        with pytest.raises(InvalidPrompt):
-            await stage.submit(session_id, context=context)
-
-        assert len(await stage.events(session_id)) == 2
-
-
 async def test_two_who_send_at_once_share_one_sequence() -> None:
     async with staged(queue=100) as stage:
         session_id = await stage.open()
@@ -371,126 +298,6 @@ async def test_two_who_send_at_once_share_one_sequence() -> None:
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert sorted(stage.launcher.commands) == sorted(f"{name}{number}" for name in "ab" for number in range(20))
     assert len(stage.launcher.agents) == 1
-
-
-async def test_an_agent_that_raises_ends_its_turn_and_no_more() -> None:
-    async def fail(agent: FakeAgent, turn: Turn) -> TurnEnd:
-        del agent, turn
-        raise RuntimeError("secret")
-
-    async with staged(play=fail) as stage:
-        session_id = await stage.open()
-        await stage.submit(session_id)
-        await stage.submit(session_id)
-        events = await stage.rested(session_id, turns=2)
-
-    assert [reason for _, reason in ends(events)] == ["error", "error"]
-    assert [error.code for error in of(events, SessionError)] == ["agent-failed"] * 2
-    assert "secret" not in str(events)
-
-
-async def test_an_agent_that_can_not_start_says_why() -> None:
-    async def fail(agent: FakeAgent, turn: Turn) -> TurnEnd:
-        del agent, turn
-        raise AgentUnavailable("Install it.")
-
-    async with staged(play=fail) as stage:
-        session_id = await stage.open()
-        await stage.submit(session_id)
-        events = await stage.rested(session_id)
-
-    assert [(error.code, error.error) for error in of(events, SessionError)] == [("agent-unavailable", "Install it.")]
-    assert ends(events)[0][1] == "error"
-    assert status(events) == "idle"
-
-
-async def test_an_event_that_can_not_be_encoded_fails_its_turn_alone() -> None:
-    async def babble(agent: FakeAgent, turn: Turn) -> TurnEnd:
-        await agent.emit(SessionOutput(turn_id=turn.turn_id, stream="stdout", content="\ud800"))
-        return TurnEnd(stop_reason="end")
-
-    async with staged(play=babble) as stage:
-        session_id = await stage.open()
-        await stage.submit(session_id)
-        events = await stage.rested(session_id)
-        await stage.submit(session_id)
-        later = await stage.rested(session_id, turns=2)
-
-    assert ends(events)[0][1] == "error"
-    assert [event.seq for event in later] == list(range(1, len(later) + 1))
-
-
-async def test_an_agent_whose_cancel_raises_harms_nobody() -> None:
-    async with staged(play=work) as stage:
-        session_id = await stage.open()
-        await stage.submit(session_id)
-        await stage.running(session_id)
-        agent = stage.launcher.agent
-
-        async def fail() -> None:
-            agent.stop.set()
-            raise RuntimeError
-
-        agent.cancel = fail  # type: ignore[method-assign]
-        await stage.cancel(session_id)
-        events = await stage.rested(session_id)
-
-    assert ends(events)[0][1] == "cancelled"
-
-
-async def test_the_agent_waits_while_too_much_is_not_durable() -> None:
-    said: list[int] = []
-
-    async def babble(agent: FakeAgent, turn: Turn) -> TurnEnd:
-        await agent.go.wait()
-        for number in range(40):
-            await agent.emit(SessionOutput(turn_id=turn.turn_id, stream="stdout", content="x" * 60_000))
-            said.append(number)
-        return TurnEnd(stop_reason="end")
-
-    async with staged(play=babble) as stage:
-        session_id = await stage.open()
-        await stage.submit(session_id)
-        await stage.until(session_id, lambda _: bool(stage.launcher.commands))
-        stage.log.held = True
-        stage.launcher.agent.go.set()
-        for _ in range(100):
-            await checkpoint()
-        before = len(said)
-        stage.log.release()
-        events = await stage.rested(session_id)
-
-    assert 10 < before < 20
-    assert len(of(events, SessionOutput)) == 40
-
-
-async def test_a_cancelled_turn_of_a_waiting_agent_leaves_its_session_whole() -> None:
-    async def babble(agent: FakeAgent, turn: Turn) -> TurnEnd:
-        with move_on_after(0):
-            for _ in range(30):
-                await agent.emit(SessionOutput(turn_id=turn.turn_id, stream="stdout", content="x" * 60_000))
-        return TurnEnd(stop_reason="end")
-
-    async with staged(play=babble) as stage:
-        session_id = await stage.open()
-        await stage.submit(session_id)
-        events = await stage.rested(session_id)
-        await stage.submit(session_id)
-        await stage.rested(session_id, turns=2)
-
-    assert ends(events)[0][1] == "end"
-
-
-async def test_what_the_agent_says_between_turns_is_recorded() -> None:
-    async with staged() as stage:
-        session_id = await stage.open()
-        await stage.submit(session_id)
-        await stage.rested(session_id)
-
-        await stage.launcher.agent.emit(SessionOutput(stream="stdout", content="later"))
-        events = await stage.until(session_id, lambda events: len(of(events, SessionOutput)) == 2)
-
-    assert of(events, SessionOutput)[-1].content == "later"
 
 
 async def test_changes_are_recorded_once_and_no_change_is_none() -> None:
