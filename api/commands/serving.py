@@ -27,6 +27,8 @@ from contracts.codec import decoder
 from contracts.views import LoginCode
 from domain.errors import TowpathError
 
+BROWSER_SECONDS = 2
+
 _decode_code = decoder(LoginCode)
 
 
@@ -105,7 +107,8 @@ def _open_browser(url: str, folder: Path) -> None:
     """Open a page of ours that leads to *url*: on the browser's own command line everybody could read the code."""
     page = folder / "login.html"
     page.unlink(missing_ok=True)
-    with open(page, "w", opener=lambda path, flags: os.open(path, flags | os.O_EXCL, 0o600)) as file:  # noqa: PTH123
+    with open(page, "w", opener=lambda path, flags: os.open(path, flags | os.O_EXCL, 0o600)) as file:
         file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(url)}">')
-    # A browser without windows stays until it is closed.
-    threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()
+    opening = threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True)
+    opening.start()
+    opening.join(BROWSER_SECONDS)  # a browser without windows stays until it is closed
