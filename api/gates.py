@@ -142,6 +142,7 @@ class Gates:
             send = _hardened(send)
             if scope["method"] not in SAFE_METHODS and "auth" in scope:
                 send = self._noted(scope, send)
+                receive = self._still_admitted(scope, receive)
             if scope["method"] == "OPTIONS":
                 send = _all_methods(scope, send)
             if scope["method"] == "HEAD" and _is_public("GET", scope["path"]):
@@ -162,8 +163,7 @@ class Gates:
         if not public:
             if bearer is None and login is None:
                 _check_method(method, path)
-            principal = self._doorkeeper.admit(token=bearer, login=login, peer=visitor.peer)
-            scope["auth"] = principal
+            scope["auth"] = principal = self._doorkeeper.admit(token=bearer, login=login, peer=visitor.peer)
             await self._doorkeeper.authorize(principal, method=method, path=path)
 
     def _visitor(self, scope: Scope, fields: dict[bytes, str]) -> Visitor:
@@ -187,6 +187,19 @@ class Gates:
             cookie=cookie,
             sent_cookie=f"{cookie}=" in fields.get(b"cookie", ""),
         )
+
+    def _still_admitted(self, scope: Scope, receive: Receive) -> Receive:
+        """Ask for the credential again once the body is there: a revocation must not be waited out in its middle."""
+        fields, visitor = _fields(scope), scope["user"]
+
+        async def receive_admitted() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body"):
+                login = _cookie(fields, visitor.cookie)
+                self._doorkeeper.admit(token=_bearer(fields), login=login, peer=visitor.peer)
+            return message
+
+        return receive_admitted
 
     def _noted(self, scope: Scope, send: Send) -> Send:
         """Write down who changed what: here, so that no handler can forget to."""
