@@ -330,7 +330,8 @@ class Credentials(Protocol):
     async def make_login(self, principal: Principal) -> str:
         """Return the secret of a new browser login with the rights of the principal's token; survives a restart.
 
-        It is good for LOGIN_SECONDS. Of too many the oldest is revoked.
+        It is good for LOGIN_SECONDS. Of too many of one token the oldest is revoked. Raises WrongCredential when a
+        token is revoked meanwhile.
         """
 
     async def end_login(self, login_id: str) -> None:
@@ -340,7 +341,10 @@ class Credentials(Protocol):
         """Return the further tokens, without the owner's, the oldest first."""
 
     async def make_token(self, *, name: str, scope: TokenScope, session_id: SessionId | None) -> tuple[Token, str]:
-        """Return a new token and its secret, which nobody can look up again."""
+        """Return a new token and its secret, which nobody can look up again.
+
+        Raises WrongCredential when another is revoked meanwhile.
+        """
 
     async def revoke_token(self, token_id: str) -> None:
         """End a token, its logins and its login codes at once; the owner's is replaced by a new one.

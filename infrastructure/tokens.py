@@ -21,13 +21,13 @@ from contracts.codec import decoder, encode
 from contracts.events import TokenScope
 from contracts.views import Token
 from domain.access import OWNER, OWNER_ID, Principal
-from domain.errors import StartRefused, TokenNotFound
+from domain.errors import StartRefused, TokenNotFound, WrongCredential
 from domain.ids import SessionId, make_id
 from domain.ports import LOGIN_SECONDS, Clock, PrivateFiles
 
 CODE_SECONDS = 600
 LIVE_CODES = 8
-LIVE_LOGINS = 64
+LIVE_LOGINS = 64  # of one token, so that nobody can push out another's
 _OWNER_FILE = "token"
 _TOKENS_FILE = "tokens.json"
 _OWNER_TOKEN = re.compile(rb"[A-Za-z0-9_-]{32,256}").fullmatch
@@ -93,6 +93,7 @@ class FileCredentials:
         self._writing = anyio.Lock()
         self._listeners: list[Callable[[str], None]] = []
         self._codes: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._revocations = 0
         self._owner = _owner_digest(files)
         self._stored = _read_stored(files)
         self._index()
@@ -120,7 +121,9 @@ class FileCredentials:
 
     async def make_login(self, principal: Principal) -> str:
         secret = secrets.token_urlsafe(32)
+        revocations = self._revocations
         async with self._writing:
+            self._refuse_after(revocations)
             now = self._clock.now()
             made = _StoredLogin(
                 login_id=make_id(),
@@ -129,8 +132,10 @@ class FileCredentials:
                 digest=sha256(secret.encode()).digest(),
             )
             live = [login for login in self._stored.logins if now < login.expires_at]
-            await self._replace(msgspec.structs.replace(self._stored, logins=(*live[1 - LIVE_LOGINS :], made)))
-        for login in live[: 1 - LIVE_LOGINS]:
+            pushed_out = [login for login in live if login.token_id == made.token_id][: 1 - LIVE_LOGINS]
+            kept = (login for login in live if login not in pushed_out)
+            await self._replace(msgspec.structs.replace(self._stored, logins=(*kept, made)))
+        for login in pushed_out:
             self._tell(login.login_id)
         return secret
 
@@ -154,7 +159,9 @@ class FileCredentials:
             created_at=self._clock.now(),
             digest=sha256(secret.encode()).digest(),
         )
+        revocations = self._revocations
         async with self._writing:
+            self._refuse_after(revocations)
             await self._replace(msgspec.structs.replace(self._stored, tokens=(*self._stored.tokens, made)))
         return _view(made), secret
 
@@ -170,10 +177,16 @@ class FileCredentials:
                 tokens=tuple(token for token in self._stored.tokens if token.token_id != token_id),
                 logins=tuple(login for login in self._stored.logins if login.token_id != token_id),
             )
+            self._revocations += 1
             await self._revoke(token_id)
 
     def on_revoked(self, listener: Callable[[str], None]) -> None:
         self._listeners.append(listener)
+
+    def _refuse_after(self, revocations: int) -> None:
+        """Make no key for whoever asked while a revocation was being written: it may be theirs that ends."""
+        if self._revocations != revocations:
+            raise WrongCredential
 
     async def _revoke(self, revoked_id: str) -> None:
         """Shut the door first, then write it down: a full disk must keep nobody's access alive."""

@@ -1,11 +1,13 @@
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import anyio
+import anyio.from_thread
 import pytest
 
 from domain.access import OWNER_ID, Principal
-from domain.errors import LogFull, StartRefused, TokenNotFound
+from domain.errors import LogFull, StartRefused, TokenNotFound, WrongCredential
 from domain.ids import SessionId
 from domain.ports import LOGIN_SECONDS
 from infrastructure.datadir import DataDir
@@ -198,6 +200,57 @@ async def test_too_many_browser_logins_end_the_oldest(credentials: FileCredentia
     assert revoked == [first.login_id]
     assert credentials.by_login(logins[0].encode()) is None
     assert credentials.by_login(logins[1].encode()) is not None
+
+
+async def test_the_logins_of_one_token_push_out_nobody_elses(credentials: FileCredentials, data_dir: DataDir) -> None:
+    owners = await credentials.make_login(owner(credentials, data_dir))
+    _, secret = await credentials.make_token(name="reader", scope="read", session_id=None)
+    reader = credentials.by_token(secret.encode())
+    assert reader is not None
+
+    for _ in range(LIVE_LOGINS + 1):
+        await credentials.make_login(reader)
+
+    assert credentials.by_login(owners.encode()) is not None
+
+
+async def test_no_key_is_made_while_a_revocation_is_written(clock: StillClock, data_dir: DataDir) -> None:
+    class Watched:
+        on_write: Callable[[], None] = staticmethod(lambda: None)
+
+        def read(self, name: str) -> bytes | None:
+            return data_dir.read(name)
+
+        def replace(self, name: str, data: bytes) -> None:
+            anyio.from_thread.run_sync(self.on_write)
+            data_dir.replace(name, data)
+
+    files = Watched()
+    data_dir.replace("token", b"t" * 43)
+    credentials = FileCredentials(files=files, clock=clock, monotonic=clock.monotonic)
+    refused: list[Exception] = []
+
+    async def insist(make: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await make()
+        except WrongCredential as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+
+        def ask() -> None:
+            files.on_write = staticmethod(lambda: None)
+            thief = credentials.by_token(b"t" * 43)
+            assert thief is not None
+            tasks.start_soon(insist, lambda: credentials.make_login(thief))
+            tasks.start_soon(insist, lambda: credentials.make_token(name="x", scope="full", session_id=None))
+
+        files.on_write = staticmethod(ask)
+        await credentials.revoke_token(OWNER_ID)
+
+    assert len(refused) == 2
+    assert credentials.tokens() == []
+    assert b"ownerToken" not in (data_dir.read("tokens.json") or b"")
 
 
 def test_a_login_code_is_good_once(credentials: FileCredentials, data_dir: DataDir) -> None:
