@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 from msgspec import Struct
@@ -47,7 +48,7 @@ class ConnectionLimits(Struct, frozen=True, kw_only=True):
     header_seconds: float = 10
     body_bytes: int = 1024 * 1024
     body_bytes_at: dict[str, int] = {}
-    """Paths, as sent, with a limit of their own."""
+    """Paths with a limit of their own."""
     body_seconds: float = 30
     idle_seconds: float = 30
     connections: int = 4096
@@ -181,7 +182,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._seen > UPGRADE_BYTES and self.parser.should_upgrade() and self._should_upgrade():
             self._refuse(431, "header-too-large", f"The head of an upgrade has {UPGRADE_BYTES} bytes at most.")
             raise _Stop
-        path = self.url.partition(b"?")[0].decode("ascii")
+        path = unquote(self.url.partition(b"?")[0].decode("ascii"))  # as the gates see it
         self._content_limit = self.limits.body_bytes_at.get(path, self.limits.body_bytes)
         if int(fields.get(b"content-length", 0)) > self._content_limit:
             self._refuse_body()

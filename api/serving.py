@@ -9,6 +9,7 @@ from functools import partial
 import anyio
 
 from api.app import create_app
+from api.gates import LOGIN_PATH
 from api.http_protocol import ConnectionLimits
 from api.logs import configure_logs
 from api.metrics import Metrics
@@ -21,6 +22,8 @@ from api.wiring import Core, announce_server, hold_data_dir, open_core
 from contracts.views import LoginCode
 from domain.access import OWNER
 
+LOGIN_BYTES = 4096
+"""The one body that is read of strangers; a code or a token fits in, however it is escaped."""
 Ready = Callable[[LoginCode], None]
 
 
@@ -101,6 +104,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
         header_bytes=settings.header_bytes,
         header_seconds=settings.header_seconds,
         body_bytes=settings.body_bytes,
+        body_bytes_at={LOGIN_PATH: LOGIN_BYTES},
         body_seconds=settings.body_seconds,
         connections=settings.connections + settings.streams,
     )

@@ -260,6 +260,12 @@ def test_a_path_may_have_a_limit_of_its_own(server: ServerProcess) -> None:
     assert status_of(server.say(wide + b"Content-Length: 300001\r\n\r\n")) == 413
 
 
+def test_a_path_has_its_limit_however_it_is_written(server: ServerProcess) -> None:
+    wide = b"POST /%77ide HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+
+    assert server.say(wide + b"Content-Length: 300000\r\n\r\n" + b"a" * 300_000).endswith(b"a" * 300_000)
+
+
 def test_a_client_that_expects_to_be_asked_is_asked(server: ServerProcess) -> None:
     with server.connect() as connection:
         connection.sendall(POST + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n")
