@@ -51,9 +51,7 @@ def test_every_link_leads_somewhere() -> None:
             if re.match(r"[a-z][a-z0-9+.-]*:", target):
                 continue
             path = (ROOT / name).parent / target if target else ROOT / name
-            known = (
-                anchors(path.read_text()) if anchor and path.suffix == ".md" and path.is_file() else {anchor}
-            )
+            known = anchors(path.read_text()) if anchor and path.suffix == ".md" and path.is_file() else {anchor}
             if not path.exists() or anchor not in known:
                 dead.append(f"{name}: {inline or reference}")
 
