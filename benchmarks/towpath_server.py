@@ -30,6 +30,7 @@ from domain.owner import Owner
 
 IN_FLIGHT = 5000
 CONTENT_CHARACTERS = 110
+PADDING = "x" * CONTENT_CHARACTERS
 STREAMS = 20_000
 RETENTION_BYTES = 2**40
 
@@ -80,9 +81,10 @@ class Publisher:
 
     async def _publish_next(self, sessions: int) -> None:
         owner = self._owners[next(self._turns) % sessions]
-        content = f"t={time.monotonic_ns()} ".ljust(CONTENT_CHARACTERS, "x")
+        content = f"t={time.monotonic_ns()} {PADDING}"[:CONTENT_CHARACTERS]
         self._undurable.append(owner.record(SessionOutput(stream="stdout", content=content)))
-        await self._settle(down_to=self._in_flight)
+        if len(self._undurable) > self._in_flight:
+            await self._settle(down_to=self._in_flight)
 
     async def _settle(self, *, down_to: int) -> None:
         while len(self._undurable) > down_to:

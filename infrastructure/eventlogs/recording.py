@@ -1,11 +1,14 @@
 """What every event log makes of the events that it is given, and of a question to those it holds."""
 
 from collections.abc import Collection, Sequence
+from typing import get_args
 
 from contracts.codec import encode
 from contracts.events import Event
 from domain.ids import SessionId
 from domain.ports import BATCH_BYTES, Recorded
+
+_TAGS: dict[type[Event], str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Event)}
 
 
 def encode_events(session_id: SessionId, events: Sequence[Event], expected_seq: int) -> list[tuple[str, int, bytes]]:
@@ -19,7 +22,7 @@ def encode_events(session_id: SessionId, events: Sequence[Event], expected_seq: 
     for seq, event in enumerate(events, expected_seq + 1):
         if event.seq != seq or event.session_id != session_id:
             raise ValueError(f"{event.session_id}.{event.seq} is not event {seq} of {session_id}")
-        encoded.append((str(event.__struct_config__.tag), event.timestamp, encode(event)))
+        encoded.append((_TAGS[type(event)], event.timestamp, encode(event)))
     return encoded
 
 
@@ -27,6 +30,8 @@ def select(
     events: Sequence[Recorded], start: int, limit: int, types: Collection[str] | None
 ) -> tuple[Sequence[Recorded], bool]:
     """Return what fits into a batch of *events* from index *start* on, and whether all the rest was looked through."""
+    if types is None and start == len(events) - 1:
+        return events[start:], True  # the newest alone: what a live reader asks for
     found: list[Recorded] = []
     size = 0
     for index in range(start, len(events)):

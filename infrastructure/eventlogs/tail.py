@@ -19,7 +19,6 @@ from infrastructure.eventlogs.recording import select
 
 # An event's own objects beside its bytes, measured with sys.getsizeof.
 EVENT_OVERHEAD = 130
-MEMOS = 4
 
 _seq = attrgetter("seq")
 _position = attrgetter("position")
@@ -108,11 +107,12 @@ class Tail:
         self.events: list[Recorded] = []
         self.floor = 0
         self.size = 0
-        self.memo: dict[tuple[object, ...], Batch] | None = None
+        self.memo: tuple[tuple[object, ...], Batch] | None = None
 
     def extend(self, events: Sequence[Recorded]) -> None:
         self.events.extend(events)
-        self.size += sum([len(event.data) for event in events]) + EVENT_OVERHEAD * len(events)
+        for event in events:
+            self.size += len(event.data) + EVENT_OVERHEAD
         self.memo = None
 
     def drop(self, count: int) -> None:
@@ -156,14 +156,11 @@ class Tail:
         self, start: int, upto: int, limit: int, types: Collection[str] | None, place: Callable[[Recorded], int]
     ) -> Batch:
         """Make a batch once for all who read from the same event on."""
-        key = (start, limit, types if types is None else frozenset(types))
-        if self.memo is None or len(self.memo) >= MEMOS:
-            self.memo = {}
-        batch = self.memo.get(key)
-        if batch is None:
+        key = (start, limit, types)
+        if self.memo is None or self.memo[0] != key:
             events, complete = select(self.events, start, limit, types)
-            batch = self.memo[key] = Batch(events, upto if complete else place(events[-1]), complete)
-        return batch
+            self.memo = key, Batch(events, upto if complete else place(events[-1]), complete)
+        return self.memo[1]
 
 
 class Tails:
