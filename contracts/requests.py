@@ -67,10 +67,10 @@ class SubmitPrompt(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     command: Annotated[
         str,
         Meta(
-            max_length=PROMPT_BYTES,
             pattern=PROMPT_PATTERN,
             description="At most 256 KiB of UTF-8; not only blanks.",
             examples=["echo hello"],
+            extra_json_schema={"maxLength": PROMPT_BYTES},  # domain/sessions.py refuses, by its size in bytes
         ),
     ]
     context: Annotated[list[PromptContext], Meta(max_length=64)] | UnsetType = UNSET

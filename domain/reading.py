@@ -32,10 +32,11 @@ class Opening(Struct, frozen=True):
 
 
 class StoreOpening(Struct, frozen=True):
-    """Where a stream of many sessions begins, and which of those asked for are gone."""
+    """Where a stream of many sessions begins, which of them it can read (`None`: all), and which are gone."""
 
     epoch: Epoch
     start: Start
+    sessions: Collection[SessionId] | None
     gone: Sequence[SessionId]
 
 
@@ -124,14 +125,20 @@ class Reading:
         """Return where a stream of many sessions (`None`: all) begins. Raises InvalidCursor naming *member*."""
         position = None if cursor is None else parse_cursor(cursor, member=member)
         head = Head(self._log.epoch, self._log.position, 0, None)
-        gone = [session_id for session_id in sessions or () if not await self._exists(session_id)]
-        return StoreOpening(head.epoch, start_at(position, head), gone)
-
-    async def _exists(self, session_id: SessionId) -> bool:
-        try:
-            return not (await self._log.head(session_id)).deleted
-        except (SessionNotFound, SessionQuarantined):
-            return False
+        readable: list[SessionId] = []
+        gone: list[SessionId] = []
+        for session_id in sessions or ():
+            try:
+                deleted = (await self._log.head(session_id)).deleted
+            except SessionQuarantined:
+                gone.append(session_id)
+                continue
+            except SessionNotFound:
+                deleted = True
+            readable.append(session_id)
+            if deleted:
+                gone.append(session_id)
+        return StoreOpening(head.epoch, start_at(position, head), None if sessions is None else readable, gone)
 
     async def events_status(self, session_id: SessionId) -> views.EventsStatus:
         """Return how a session's stream stands. Raises SessionNotFound."""

@@ -16,6 +16,8 @@ import httpx
 from tests.ports import free_port
 
 SECONDS = 30
+# What comes behind a body that was refused unread is not run: the connection may end at the next request.
+ONE_REQUEST_EACH = httpx.Limits(max_keepalive_connections=0)
 PROGRAM = Path(sys.executable).with_name("towpath")
 
 

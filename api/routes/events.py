@@ -85,7 +85,7 @@ class StoreEvents(Controller):
         opening = await services.reading.open_store_stream(
             chosen, last_event_id or after or None, member="Last-Event-ID" if last_event_id else "after"
         )
-        return services.streams.store(chosen, opening, holder=request.auth, types=chosen_types, follow=follow)
+        return services.streams.store(opening.sessions, opening, holder=request.auth, types=chosen_types, follow=follow)
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

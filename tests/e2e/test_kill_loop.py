@@ -155,8 +155,9 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 def check_at_rest(http: httpx.Client, storm: Storm) -> None:
     """Check, right after a start, that nothing runs and nothing says that it does."""
     for session_id in storm.sessions:
-        status = http.get(f"/api/session/{session_id}/status").json()
-        state = http.get(f"/api/session/{session_id}/snapshot").json()["state"]
+        answers = [http.get(f"/api/session/{session_id}/{view}") for view in ("status", "snapshot")]
+        assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+        status, state = answers[0].json(), answers[1].json()["state"]
         assert status["status"] in ("idle", "interrupted"), status
         assert status["pid"] is None
         assert state.get("turn") is None

@@ -9,7 +9,7 @@ from litestar.routes import HTTPRoute
 
 from api.app import create_litestar
 from tests.processes.living import children
-from tests.servers import Place, Server, history, new_session, run_prompt
+from tests.servers import ONE_REQUEST_EACH, Place, Server, history, new_session, run_prompt
 
 OPEN = {
     "/",
@@ -76,9 +76,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with (
         place.serving() as server,
         place.client() as owner,
-        httpx.Client(
-            base_url=place.url, timeout=30, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
-        ) as visitor,
+        httpx.Client(base_url=place.url, timeout=30, trust_env=False, limits=ONE_REQUEST_EACH) as visitor,
     ):
         yield House(place, server, owner, visitor)
 

@@ -8,6 +8,7 @@ const source = new EventSource(url, {
 });
 for (const type of ["message", ...types])
   source.addEventListener(type, (event) => print([event.type, event.lastEventId, event.data]));
+setInterval(() => {}, 60_000); // its own timer between two connections keeps no program running
 source.addEventListener("error", (event) => {
   if (source.readyState === EventSource.CLOSED) print(["refused", "", JSON.stringify({ status: event.code })]);
 });
