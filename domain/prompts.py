@@ -17,11 +17,12 @@ from domain.state import SessionState
 INLINE_TEXT_BYTES = 16 * 1024
 PREVIEW_CHARACTERS = 200
 TITLE_CHARACTERS = 80
+BLANKS = " \t\r\n"  # as contracts.requests.PROMPT_PATTERN has them
 
 
 def check_prompt(request: SubmitPrompt, *, most_bytes: int) -> None:
     """Raise InvalidPrompt for an empty prompt, PromptTooLarge for one of more than *most_bytes* of UTF-8."""
-    if not request.command.strip():
+    if not request.command.strip(BLANKS):
         raise InvalidPrompt("The prompt is empty.", member="$.command")
     size = len(request.command.encode())
     if size > most_bytes:
@@ -56,7 +57,7 @@ def command_sent(turn_id: TurnId, request: SubmitPrompt) -> tuple[CommandSent, S
 
 def first_title(state: SessionState, request: SubmitPrompt) -> Sequence[Event]:
     """Return what gives a session without a title one: its first prompt's first line."""
-    line = "".join(c if c.isprintable() else " " for c in request.command.strip().splitlines()[0]).strip()
+    line = "".join(c if c.isprintable() else " " for c in next(iter(request.command.strip().splitlines()), "")).strip()
     if state.title or not line:
         return ()
     short = line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"
