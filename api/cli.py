@@ -124,9 +124,9 @@ def login(target: Target, *, open_browser: bool) -> None:
 
     It works once, within ten minutes.
     """
-    from api.commands import serving
+    from api.commands import login as letting_in
 
-    serving.login(target, open_browser=open_browser)
+    letting_in.login(target, open_browser=open_browser)
 
 
 @towpath.command()

@@ -15,7 +15,8 @@ import click
 
 from api import wiring
 from api.client import Client
-from api.commands.connection import settings_of, speak
+from api.commands.configuration import settings_of
+from api.commands.connection import speak
 from api.commands.target import Target
 from api.failures import Failure, Refused
 from api.render import printable

@@ -11,30 +11,13 @@ import anyio
 
 from api import wiring
 from api.client import Client, Server, connect
-from api.commands.target import CLIENT_VARIABLES, Target
+from api.commands.configuration import current_directory, settings_of
+from api.commands.target import Target
 from api.failures import NoServer, WrongSettings
-from api.settings import Settings, SettingsError, load_settings
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 T = TypeVar("T")
-
-
-def settings_of(target: Target, **flags: object) -> Settings:
-    """Return the settings. Raises WrongSettings, which says where and what to write instead."""
-    try:
-        environ = {name: value for name, value in os.environ.items() if name not in CLIENT_VARIABLES}
-        return load_settings({"data_dir": target.data_dir, **flags}, environ, current_directory())
-    except SettingsError as error:
-        raise WrongSettings(str(error)) from error
-
-
-def current_directory() -> Path:
-    """Return where the command was called. Raises WrongSettings if that is gone."""
-    try:
-        return Path.cwd()
-    except OSError as error:
-        raise WrongSettings(f"The current directory can't be used: {error.strerror}. Change to another.") from error
 
 
 def directory_for_server(target: Target) -> Path | None:
