@@ -72,6 +72,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     agent_environment: Annotated[
         Names, Meta(description="Environment variables that agents get beside the usual ones.")
     ] = ()
+    agent_processes: Annotated[
+        Positive, Meta(description="Processes and threads that this user may have, from within an agent.")
+    ] = 8192  # several desktops' worth: what it stops is a fork bomb
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least weight of what is logged.")
     ] = "info"

@@ -129,7 +129,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
 def _launcher(settings: Settings, workspace: Workspace, tasks: TaskGroup) -> ProfileLauncher:
     return ProfileLauncher(
         environment=minimal_environment((*ALLOWED, *settings.agent_environment), os.environ, {}),
-        limits=ProcessLimits(),
+        limits=ProcessLimits(processes=settings.agent_processes),
         open_directory=workspace.open_directory,
         tasks=tasks,
     )
