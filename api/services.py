@@ -1,6 +1,6 @@
 """What handlers work with."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from api.metrics import Metrics
 from api.streams import Streams
@@ -10,8 +10,11 @@ from domain.reading import Reading
 from domain.sessions import Sessions
 
 
-class Services(NamedTuple):
-    """All use cases in one dependency: Litestar opens a task group for each request that has several."""
+class Services(Struct, frozen=True, kw_only=True):
+    """All use cases in one dependency: Litestar opens a task group for each request that has several.
+
+    It hands a struct on as it is; a tuple would be taken apart and checked at each request.
+    """
 
     live: Sessions
     reading: Reading

@@ -13,6 +13,7 @@ from api.hosts import HostRules
 from api.parameters import StrictRequest
 from api.problems import answer
 from api.routes import access
+from api.services import Services
 from infrastructure.datadir import DataDir
 from tests.access.stage import CLAUDE_SESSION, Door
 
@@ -28,10 +29,20 @@ def door(tmp_path: Path) -> Iterator[Door]:
 
 @pytest.fixture
 async def gates(door: Door) -> Gates:
+    unused: Any = None
+    services = Services(
+        doorkeeper=door.keeper,
+        audit=door.audit,
+        live=unused,
+        reading=unused,
+        streams=unused,
+        launcher=unused,
+        metrics=unused,
+    )
     return Gates(
         Litestar(
             access.ROUTES,
-            dependencies={"doorkeeper": Provide(lambda: door.keeper, sync_to_thread=False)},
+            dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
             exception_handlers={Exception: answer},
             request_class=StrictRequest,
             openapi_config=None,
