@@ -54,6 +54,8 @@ class Server:
 class Place:
     """A data directory, a workspace root and a port, and the program for them."""
 
+    program = PROGRAM
+
     def __init__(self, folder: Path, **environment: str) -> None:
         self.data = folder / "data"
         self.root = folder / "root"
@@ -74,7 +76,7 @@ class Place:
 
     def spawn(self, *words: str, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [PROGRAM, *words, "--data-dir", self.data],
+            [self.program, *words, "--data-dir", self.data],
             cwd=self.root,
             env={name: value for name, value in os.environ.items() if not name.startswith("TOWPATH_")}
             | self.environment,

@@ -1,4 +1,4 @@
-"""What a user installs."""
+"""What a user installs: built as for a release, installed away from the checkout, and run."""
 
 import subprocess
 import sys
@@ -8,18 +8,37 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.servers import Place
+
 ROOT = Path(__file__).parents[2]
+UV = ROOT / ".uv" / "bin" / "uv"
 PACKAGES = {"api", "contracts", "domain", "infrastructure"}
+PAGES = ("/", "/static/shell.css", "/static/shell.js", "/docs", "/docs/swagger-ui-bundle.js", "/schema/openapi.json")
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Names of the files in a wheel built from this tree."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a wheel that was built from the source archive of this tree, so that it misses what that misses."""
     out = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-    subprocess.run(build, cwd=ROOT, check=True)
-    with ZipFile(next(out.glob("*.whl"))) as archive:
+    subprocess.run([sys.executable, "-m", "build", "--no-isolation", "-o", out], cwd=ROOT, check=True)
+    return next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> list[str]:
+    """Names of the files in the wheel."""
+    with ZipFile(built) as archive:
         return archive.namelist()
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an environment with the wheel and what it declares, in the locked versions."""
+    home = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    install = [UV, "pip", "install", "-q", "--constraints", ROOT / "requirements.lock", "--python"]
+    subprocess.run([*install, home / "bin" / "python", built], check=True)
+    return home
 
 
 def test_top_level_is_the_four_packages(wheel: list[str]) -> None:
@@ -41,3 +60,26 @@ def test_no_dependency_ships_a_package_of_our_names() -> None:
 
     strangers = {name: set(owners.get(name, [])) - {"towpath"} for name in PACKAGES | {"tests", "benchmarks"}}
     assert {name: found for name, found in strangers.items() if found} == {}
+
+
+def test_runs_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.program = installed / "bin" / "towpath"
+
+    python, where = str(installed / "bin" / "python"), "import api; print(api.__path__[0])"
+    found = subprocess.check_output([python, "-c", where], cwd=tmp_path, text=True)
+    assert installed in Path(found).parents
+    with place.serving(), place.client() as client:
+        code, out, err = place.call("run", "echo hello")
+        assert (code, out) == (0, "hello\n"), err
+        code, out, err = place.call("doctor")
+        assert code == 0, out + err
+        for path in (
+            "/",
+            "/static/shell.js",
+            "/docs",
+            "/docs/swagger-ui-bundle.js",
+            "/schema/openapi.json",
+            "/metrics",
+        ):
+            assert client.get(path).status_code == 200, path
