@@ -36,8 +36,8 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an environment with the wheel and what it declares, in the locked versions."""
     home = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
-    install = [UV, "pip", "install", "-q", "--constraints", ROOT / "requirements.lock", "--python"]
-    subprocess.run([*install, home / "bin" / "python", built], check=True)
+    locked: list[str | Path] = ["--constraints", ROOT / "requirements.lock"]
+    subprocess.run([UV, "pip", "install", "-q", "--python", home / "bin" / "python", *locked, built], check=True)
     return home
 
 
