@@ -28,7 +28,7 @@ async def test_a_server_that_dies_with_lines_unread_leaves_nothing_behind(tmp_pa
         os.close(directory)
         ours.sendall(len(request).to_bytes(4, "big") + request)
         await until(lambda: len(marked(mark)) == 3)
-        assert ours.recv(1, socket.MSG_PEEK) == b"s"
+        assert ours.recv(1, socket.MSG_PEEK) == b"c"
         ours.close()
         await until(lambda: process.poll() is not None)
 
