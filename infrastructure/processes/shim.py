@@ -7,7 +7,8 @@ and little else. CONTROL is a stream socket:
     from the server  a length (4 bytes, big-endian) and a marshalled (command, environment, limits); then orders:
                      I, SIGINT to the command's process group; T, SIGTERM to every process group below the shim;
                      K, or the end of the stream (the server is gone), SIGKILL to all, until nothing is left
-    to the server    lines: ``failed STAGE ERRNO`` and the end; or ``started PID``, ``exited CODE`` (the command
+    to the server    lines: ``child PID``, from the child itself, so that it is known before the command runs; then
+                     ``failed STAGE ERRNO`` and the end; or ``started PID``, ``exited CODE`` (the command
                      itself; 128 and the signal's number if one ended it) and, when nothing is left, ``gone``
 
 On Linux the shim is a child subreaper (prctl(2), PR_SET_CHILD_SUBREAPER): what the command starts stays below it,
@@ -55,7 +56,7 @@ def main() -> None:
     child = os.fork()
     if child == 0:
         order = marshal.loads(request)  # noqa: S302  # from the server, which is the same interpreter
-        become(*order, shim=shim, directory=directory, report=report, failure=failure_in)
+        become(*order, shim=shim, control=control, directory=directory, report=report, failure=failure_in)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -120,6 +121,7 @@ def become(
     limits: dict[str, int],
     *,
     shim: int,
+    control: int,
     directory: int,
     report: int,
     failure: int,
@@ -128,6 +130,7 @@ def become(
     stage = b"directory"
     try:
         os.setsid()
+        tell(control, b"child %d" % os.getpid())
         if LINUX:
             adjust_to_linux(shim)
         os.fchdir(directory)

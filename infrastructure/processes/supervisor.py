@@ -53,6 +53,7 @@ class Supervisor:
         self._failure: tuple[str, int] | None = None
         self.pid = self._shim.pid
         self.child: int | None = None
+        self._leader: int | None = None  # the child from its first step on
         self.exit_code: int | None = None
         self.sound = False
         self.over = False
@@ -108,16 +109,18 @@ class Supervisor:
         if not told:
             while self._shim.poll() is None:  # noqa: ASYNC110  # microseconds, as a rule not even one sleep
                 await sleep(REAP_SECONDS)
-            if not self.sound and self.child is not None:
-                kill_session(self.child)
+            if not self.sound and self._leader is not None:
+                kill_session(self._leader)
             self.over = True
 
     def _note(self, words: list[str]) -> None:
         match words:
+            case ["child", pid]:
+                self._leader = int(pid)
             case ["started", pid]:
                 self.child = int(pid)
             case ["failed", stage, errno]:
-                self._failure = stage, int(errno)
+                self._failure, self._leader = (stage, int(errno)), None
             case ["exited", code]:
                 self.exit_code = int(code)
             case ["gone"]:

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,17 @@ async def test_the_death_of_a_shim_is_an_error_and_takes_the_commands_session_al
                 await process.gone()
             await process.end()
             await until(lambda: marked(mark) == [])
+
+
+async def test_a_command_whose_first_act_is_to_end_its_shim_leaves_nothing() -> None:
+    mark = fresh_mark()
+
+    for _ in range(10):
+        with suppress(SupervisorLost):  # it may be over before anybody knew that it began
+            await (await shell('sleep "$1" & kill -9 $PPID; sleep "$1"', mark)).aclose()
+
+    with fail_after(10):
+        await until(lambda: marked(mark) == [])
 
 
 async def test_a_command_dies_with_its_shim_even_if_no_server_looks() -> None:
