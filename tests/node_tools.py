@@ -30,7 +30,12 @@ def install_packages() -> None:
 
 
 def _run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "REDOCLY_TELEMETRY": "off"}
+    environment = {
+        **os.environ,
+        "NODE_USE_SYSTEM_CA": "1",  # as pip and uv do, when npm installs
+        "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
+        "REDOCLY_TELEMETRY": "off",
+    }
     return subprocess.run(
         [NODE, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=100
     )
