@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
@@ -74,7 +74,7 @@ class Target:
         return made["token"]["tokenId"], made["secret"]
 
     def ask(
-        self, method: str, path: str, headers: Mapping[str, str] | list[tuple[str, str]] = (), body: bytes = b""
+        self, method: str, path: str, headers: Mapping[str, str] | Sequence[tuple[str, str]] = (), body: bytes = b""
     ) -> Answer:
         """Send one request exactly as given, save the Host, the length and the close where they are missing."""
         fields = list(headers.items()) if isinstance(headers, Mapping) else list(headers)

@@ -11,6 +11,7 @@ from time import monotonic, sleep
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from typing_extensions import override
 
 from tests.attacks.stage import Target
 from tests.ports import free_port
@@ -85,6 +86,7 @@ def evil_site() -> Iterator[EvilSite]:
             self.end_headers()
             self.wfile.write(site.page)
 
+        @override
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
             """Say nothing."""
 
