@@ -87,7 +87,7 @@ def evil_site() -> Iterator[EvilSite]:
             self.wfile.write(site.page)
 
         @override
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", site.port), Handler)
