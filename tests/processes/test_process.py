@@ -166,7 +166,9 @@ async def test_a_command_starts_with_every_signal_at_its_default_and_none_blocke
         for number, handler in ignored.items():
             signal.signal(number, handler)
 
-    assert int(status[b"SigIgn"], 16) == int(status[b"SigBlk"], 16) == 0
+    # Not of ours: two that the C library keeps to itself and lets nobody reset; make starts its commands without them.
+    ours = sum(1 << number - 1 for number in signal.valid_signals())
+    assert int(status[b"SigIgn"], 16) & ours == int(status[b"SigBlk"], 16) & ours == 0
 
 
 async def test_a_command_leads_a_process_session_that_is_not_the_servers() -> None:
