@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -81,6 +81,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _content = 0
     _content_limit = 0
     _unsent = 0
+    _keep_alive = False
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -197,6 +198,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._disarm()
         if b"content-length" in fields or b"transfer-encoding" in fields:
             self._arm(self.limits.body_seconds, self._on_late)
+            # An answer that begins before the body is there says that the connection ends behind it.
+            self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+            self.cycle.transport = cast("asyncio.Transport", _EarlyAnswer(self))
 
     def _fault(self, fields: dict[bytes, bytes]) -> str | None:
         """Return what is wrong with a head that llhttp let through. Makes a target in absolute form a path."""
@@ -234,6 +238,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return
         self._disarm()
         self._phase, self._seen = _Phase.ANSWER, 0
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self.cycle.keep_alive or self._keep_alive
+        self.cycle.transport = self.transport
         if self.cycle.response_complete:
             self._rest()
 
@@ -305,7 +312,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         ]
         head = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(b"".join((STATUS_LINE[status], head, b"\r\n", body)))
-        if self.transport.can_write_eof():  # to close over unread data is to reset: the answer may be lost
+        self.linger()
+
+    def linger(self) -> None:
+        """Close, but read on for a moment: to close over unread data is to reset, and the answer may be lost."""
+        self._phase, self._seen = _Phase.REFUSED, 0
+        self.waiting.pop(self, None)
+        if self.transport.can_write_eof():
             self.transport.write_eof()
             self.flow.resume_reading()
         else:
@@ -320,6 +333,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+class _EarlyAnswer:
+    """What a cycle writes to while its request's body is not complete."""
+
+    def __init__(self, protocol: LimitedHttpProtocol) -> None:
+        self.write = protocol.transport.write
+        self.is_closing = protocol.transport.is_closing
+        self.close = protocol.linger
 
 
 def make_protocol(limits: ConnectionLimits) -> type[LimitedHttpProtocol]:

@@ -184,9 +184,11 @@ def test_what_follows_a_request_is_not_run(server: ServerProcess, first: bytes, 
 def test_what_follows_a_body_that_was_answered_early_is_not_run(server: ServerProcess) -> None:
     with server.connect() as connection:
         connection.sendall(b"POST /refuse HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab")
-        assert status_of(read_answer(connection)) == 401
+        answer = read_answer(connection)
         connection.sendall(b"c\r\n0\r\n\r\n" + SECOND)
 
+        assert status_of(answer) == 401
+        assert b"\r\nconnection: close\r\n" in answer
         assert read_all(connection) == b""
 
 
