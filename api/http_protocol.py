@@ -193,13 +193,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             raise _Stop
         self.scope["extensions"] = {ABORT_EXTENSION: {"abort": self.transport.abort}}
         super().on_headers_complete()
+        self._keep_alive = self.cycle.keep_alive
         self._phase, self._seen, self._content = _Phase.BODY, 0, 0
         self.waiting.pop(self, None)
         self._disarm()
         if b"content-length" in fields or b"transfer-encoding" in fields:
             self._arm(self.limits.body_seconds, self._on_late)
             # An answer that begins before the body is there says that the connection ends behind it.
-            self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+            self.cycle.keep_alive = False
             self.cycle.transport = cast("asyncio.Transport", _EarlyAnswer(self))
 
     def _fault(self, fields: dict[bytes, bytes]) -> str | None:
@@ -239,10 +240,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._disarm()
         self._phase, self._seen = _Phase.ANSWER, 0
         if not self.cycle.response_started:
-            self.cycle.keep_alive = self.cycle.keep_alive or self._keep_alive
+            self.cycle.keep_alive = self._keep_alive
         self.cycle.transport = self.transport
         if self.cycle.response_complete:
             self._rest()
+
+    @override
+    def shutdown(self) -> None:
+        self._keep_alive = False
+        super().shutdown()
 
     @override
     def on_response_complete(self) -> None:
