@@ -13,6 +13,7 @@ from typing_extensions import override
 from contracts.catalog import EVENTS
 from contracts.codec import decode_body
 from contracts.events import CURSOR_PATTERN, ID_PATTERN, MAX_SAFE_INTEGER
+from domain.cursors import parse_cursor
 from domain.errors import InvalidParameter
 from domain.ids import SessionId, is_identifier
 
@@ -99,6 +100,18 @@ class StrictRequest(Request[Any, Any, Any]):
     @override
     async def json(self) -> Any:
         return decode_body(await self.body())
+
+
+def choose_cursor(last_event_id: str, after: str) -> tuple[str | None, str]:
+    """Return the cursor that counts, `None` for now, and the name that it came by.
+
+    Raises InvalidCursor for an `after` that loses and is malformed: who sends it is mistaken all the same.
+    """
+    if not last_event_id:
+        return after or None, "after"
+    if after:
+        parse_cursor(after, member="after")
+    return last_event_id, "Last-Event-ID"
 
 
 def choose_types(text: str) -> Collection[str] | None:

@@ -14,6 +14,7 @@ from api.parameters import (
     SessionIdParameter,
     SessionIds,
     Types,
+    choose_cursor,
     choose_sessions,
     choose_types,
 )
@@ -46,9 +47,8 @@ class SessionEvents(Controller):
     ) -> ASGIApp:
         """Stream a session's events from a cursor on, without a gap; resume with the id of the last frame seen."""
         chosen = choose_types(types)
-        opening = await services.reading.open_stream(
-            SessionId(session_id), last_event_id or after or None, member="Last-Event-ID" if last_event_id else "after"
-        )
+        cursor, member = choose_cursor(last_event_id, after)
+        opening = await services.reading.open_stream(SessionId(session_id), cursor, member=member)
         if not follow and opening.start.reset is None and opening.start.after == opening.head.seq:
             return _nothing
         return services.streams.session(
@@ -82,9 +82,8 @@ class StoreEvents(Controller):
     ) -> ASGIApp:
         """Stream the events of chosen sessions, or the lifecycle events of all, on one connection."""
         chosen_types, chosen = choose_types(types), choose_sessions(sessions)
-        opening = await services.reading.open_store_stream(
-            chosen, last_event_id or after or None, member="Last-Event-ID" if last_event_id else "after"
-        )
+        cursor, member = choose_cursor(last_event_id, after)
+        opening = await services.reading.open_store_stream(chosen, cursor, member=member)
         return services.streams.store(opening.sessions, opening, holder=request.auth, types=chosen_types, follow=follow)
 
 

@@ -27,8 +27,14 @@ CONFIG = {
         # without a credential, only the server's own pages may send this
         {"include-path": "/api/login", "headers": {"Origin": "http://testserver"}},
     ],
-    # a mode or a directory that does not exist is well formed, and no schema knows those that do
-    "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "404", "409", "422"]}},
+    "checks": {
+        # a mode or a directory that does not exist is well formed, and no schema knows those that do
+        "positive_data_acceptance": {"expected-statuses": ["2xx", "401", "403", "404", "409", "422"]},
+        # a prompt over the limit is too large, as a body is
+        "negative_data_rejection": {
+            "expected-statuses": ["400", "401", "403", "404", "405", "409", "413", "415", "422"]
+        },
+    },
 }
 COMPONENTS = catalog.components()
 MODE, PATH = (validator(COMPONENTS["CreateSession"]["properties"][name], {}) for name in ("mode", "workingDir"))

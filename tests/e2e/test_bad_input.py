@@ -220,6 +220,14 @@ def test_a_cursor_of_a_wrong_kind_is_refused(world: World, path: str, cursor: st
     assert problem["member"] == place
 
 
+@pytest.mark.parametrize("path", ["/api/session/{}/events", "/api/events"])
+def test_a_wrong_cursor_is_refused_beside_one_that_wins(world: World, path: str) -> None:
+    options: dict[str, Any] = {"params": {"after": "abc"}, "headers": {"Last-Event-ID": "0"}}
+    problem = world.refused("GET", path.format(world.session), 400, "invalid-cursor", **options)
+
+    assert problem["member"] == "after"
+
+
 @pytest.mark.parametrize(
     ("path", "query"),
     [
