@@ -33,6 +33,8 @@ class Owner:
         self._newest: tuple[int, Awaitable[None]] | None = None
         self._followed = Signal()
         self._following = False
+        self.untrimmed = 0
+        """How much its agent said since its log was last trimmed for that, in bytes."""
         self._unacknowledged = 0
         self._log = log
         self._clock = clock
@@ -86,7 +88,9 @@ class Owner:
         """Record what the agent says; return whether somebody must `follow`."""
         durable = self.record(*events)
         self._newest = self.state.seq, durable
-        self._unacknowledged += sum(map(_size, events))
+        size = sum(map(_size, events))
+        self._unacknowledged += size
+        self.untrimmed += size
         idle, self._following = not self._following, True
         return idle
 

@@ -61,7 +61,7 @@ async def fold(log: EventLog, session_id: SessionId) -> SessionState:
 
 
 async def _fold_once(log: EventLog, session_id: SessionId) -> SessionState:
-    if (await log.head(session_id)).deleted:
+    if (await log.head(session_id)).listing is None:
         raise SessionNotFound(session_id)
     stored = await log.snapshot(session_id)
     state = None if stored is None else decode_state(stored.data)

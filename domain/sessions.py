@@ -45,6 +45,8 @@ from domain.state import SessionState, interruption
 
 logger = logging.getLogger(__name__)
 
+TRIM_BYTES = 1024 * 1024
+
 T = TypeVar("T")
 
 # An owner at rest weighs 2 KiB and is folded anew in about a millisecond.
@@ -289,6 +291,11 @@ class Sessions:
         if owner.say(*events):
             self._tasks.start_soon(self._follow, owner)
         await owner.room()
+        if owner.untrimmed > max(
+            TRIM_BYTES, self._limits.retention_bytes // 4
+        ):  # a flood can't wait for the next round
+            owner.untrimmed = 0
+            await self._trim(owner.state.session_id, self._clock.now() - self._limits.retention_ms)
 
     async def _follow(self, owner: Owner) -> None:
         try:

@@ -6,6 +6,7 @@ from anyio import create_task_group
 from contracts.events import (
     SessionOutput,
     TokenRevoked,
+    TurnCompleted,
 )
 from contracts.requests import UpdateSession
 from domain import sessions as module
@@ -13,7 +14,7 @@ from domain.errors import LogFull, SessionNotFound
 from domain.ports import Turn, TurnEnd
 from domain.reading import fold
 from domain.system import SYSTEM, SystemLog
-from tests.domain.stage import folded, staged, status, turns
+from tests.domain.stage import folded, of, staged, status, turns
 from tests.factories import TURN_ID
 from tests.fakes import FakeAgent, wait
 
@@ -86,6 +87,23 @@ async def test_trimming_keeps_the_state_whole() -> None:
     assert head.earliest > 50
     assert before == after == expected
     assert sum(len(event.data) for event in stage.log._sessions[session_id].events) < 3_000
+
+
+async def test_a_flood_is_trimmed_while_it_flows() -> None:
+    async def flood(agent: FakeAgent, turn: Turn) -> TurnEnd:
+        for _ in range(1_000):
+            await agent.emit(SessionOutput(turn_id=turn.turn_id, stream="stdout", content="x" * 10_000))
+        return TurnEnd(stop_reason="end")
+
+    async with staged(play=flood, retention_bytes=2_000_000) as stage:
+        session_id = await stage.open()
+        await stage.submit(session_id)
+        await stage.until(session_id, lambda events: bool(of(events, TurnCompleted)))
+        kept = sum(len(event.data) for event in stage.log._sessions[session_id].events)
+        head = await stage.log.head(session_id)
+
+    assert kept < 4_000_000
+    assert head.earliest > 600
 
 
 async def test_a_long_log_has_a_snapshot_and_folds_to_the_same() -> None:
