@@ -4,6 +4,7 @@ Light to import: the commands use it to find a running server.
 """
 
 import os
+import resource
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
@@ -127,9 +128,10 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
 
 
 def _launcher(settings: Settings, workspace: Workspace, tasks: TaskGroup) -> ProfileLauncher:
+    open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # as we found it: the server lifts its own
     return ProfileLauncher(
         environment=minimal_environment((*ALLOWED, *settings.agent_environment), os.environ, {}),
-        limits=ProcessLimits(processes=settings.agent_processes),
+        limits=ProcessLimits(processes=settings.agent_processes, open_files=open_files),
         open_directory=workspace.open_directory,
         tasks=tasks,
     )

@@ -291,9 +291,7 @@ class Sessions:
         if owner.say(*events):
             self._tasks.start_soon(self._follow, owner)
         await owner.room()
-        if owner.untrimmed > max(
-            TRIM_BYTES, self._limits.retention_bytes // 4
-        ):  # a flood can't wait for the next round
+        if owner.untrimmed > max(TRIM_BYTES, self._limits.retention_bytes // 4):  # it floods: no waiting for the round
             owner.untrimmed = 0
             await self._trim(owner.state.session_id, self._clock.now() - self._limits.retention_ms)
 

@@ -163,10 +163,10 @@ def adjust_to_linux(shim: int) -> None:
 
 
 def limit(kind: int, value: int) -> None:
-    """Set both limits to *value*, or to the hard limit where that is lower."""
+    """Set both limits to *value*, or to the hard limit where that is lower; of open files the soft one alone."""
     _, hard = resource.getrlimit(kind)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, value))
+    resource.setrlimit(kind, (value, hard if kind == resource.RLIMIT_NOFILE else value))
 
 
 class Supervision:
