@@ -179,7 +179,7 @@ async def test_a_command_leads_a_process_session_that_is_not_the_servers() -> No
 
 async def test_limits_bind_the_command_and_the_kernel_takes_it_before_the_server() -> None:
     limits = Limits(open_files=64, file_bytes=1_048_576, memory_bytes=2**30)
-    script = "ulimit -c; ulimit -Hn; ulimit -f; ulimit -v; cat /proc/self/oom_score_adj"
+    script = "ulimit -c; ulimit -Sn; ulimit -f; ulimit -v; cat /proc/self/oom_score_adj"
     async with await start("bash", "-c", script, limits=limits) as process:
         assert await everything(process.stdout) == b"0\n64\n1024\n1048576\n500\n"
 
