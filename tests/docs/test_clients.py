@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -36,6 +37,7 @@ def run(command: list[str | Path], environment: dict[str, str], text: str = "") 
     return ended.stdout
 
 
+@pytest.mark.skipif(not which("curl"), reason="no curl")
 def test_the_curl_example_shows_what_the_prompt_printed(environment: dict[str, str]) -> None:
     printed = run(["bash", "-s"], environment, example("sh"))
 
