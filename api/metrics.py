@@ -16,7 +16,7 @@ from domain.sessions import Sessions
 class Metrics(Collector):
     """The server's counts and gauges, for Prometheus and as JSON."""
 
-    MEDIA_TYPE = "text/plain; version=1.0.0; charset=utf-8"
+    MEDIA_TYPE = "text/plain; version=1.0.0"  # Litestar adds the charset to every text
 
     def __init__(self, *, log: EventLog, sessions: Sessions, streams: Streams, clock: Clock) -> None:
         self._log = log

@@ -34,7 +34,7 @@ def get_static(name: FromPath[str]) -> Response[bytes]:
 
 
 def _file(name: str, media_type: str) -> Response[Any]:
-    return Response((_FILES / name).read_bytes(), media_type=f"{media_type}; charset=utf-8")
+    return Response((_FILES / name).read_bytes(), media_type=media_type)
 
 
 ROUTES = (show_page, get_static)

@@ -37,6 +37,11 @@ def test_the_page_is_made_of_the_servers_own_files(client: Any) -> None:
     assert '"/schema/openapi.json"' in client.get("/docs/start.js").text
 
 
+@pytest.mark.parametrize("path", ["/docs", "/docs/start.js", "/login", "/static/shell.css", "/static/shell.js"])
+def test_the_charset_is_said_once(client: Any, path: str) -> None:
+    assert client.get(path).headers["content-type"].count("charset=utf-8") == 1
+
+
 def test_the_page_lets_no_foreign_or_inline_script_run(client: Any) -> None:
     page = client.get("/docs")
     policy = dict(rule.split(" ", 1) for rule in page.headers["content-security-policy"].split("; "))
