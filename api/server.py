@@ -30,7 +30,7 @@ if sys.platform != "win32":
 logger = logging.getLogger(__name__)
 
 _ADVICE = {
-    errno.EADDRINUSE: "another program listens there; choose another --port (0: any that is free)",
+    errno.EADDRINUSE: "another program listens there; choose another --port",
     errno.EACCES: "that is not permitted; choose a --port above 1023",
     errno.EADDRNOTAVAIL: "no interface of this machine has that address; choose another --host",
 }

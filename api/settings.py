@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -158,10 +158,9 @@ def _from_file(path: Path, required: bool) -> dict[str, _Given]:
 
 def _from_environ(variables: Mapping[str, str], cwd: Path) -> dict[str, _Given]:
     for name in variables.keys() - _TYPES.keys():
-        known = [_PREFIX + known.upper() for known in _TYPES]
         raise SettingsError(
             f"The environment variable {_PREFIX}{name.upper()} is no setting."
-            f"{_suggestion(_PREFIX + name.upper(), known) or ' Unset it.'}"
+            f"{_suggestion(name.upper(), map(str.upper, _TYPES), prefix=_PREFIX) or ' Unset it.'}"
         )
     given = {}
     for name, text in variables.items():
@@ -173,9 +172,10 @@ def _from_environ(variables: Mapping[str, str], cwd: Path) -> dict[str, _Given]:
     return given
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean `{close[0]}`?" if close else ""
+def _suggestion(name: str, known: Iterable[str], *, prefix: str = "") -> str:
+    # Compared without the prefix, which alone makes all names alike.
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean `{prefix}{close[0]}`?" if close else ""
 
 
 def _convert(name: str, given: _Given) -> Any:
@@ -184,7 +184,18 @@ def _convert(name: str, given: _Given) -> Any:
         check = _CHECKS.get(name)
         return check(value, given.base) if check else value
     except (msgspec.ValidationError, ValueError) as error:
-        raise SettingsError(f"{given.where}: {given.value!r} can't be used: {error}") from error
+        value = ", ".join(map(str, given.value)) if isinstance(given.value, (list, tuple)) else given.value
+        raise SettingsError(f"{given.where}: {value!r} can't be used: {_in_words(name, str(error))}") from error
+
+
+def _in_words(name: str, reason: str) -> str:
+    """Return the converter's reason as a user of the command line would put it."""
+    kind = _TYPES[name].__origin__
+    if get_origin(kind) is Literal:
+        return f"give one of {', '.join(get_args(kind))}."
+    for word, meaning in _WORDS.items():
+        reason = reason.replace(word, meaning)
+    return reason
 
 
 def _to_path(_type: type, value: Any) -> Path:
@@ -229,7 +240,10 @@ def _origin(value: str) -> str:
 
 def _networks(values: Names, _: Path) -> Names:
     for value in values:
-        ipaddress.ip_network(value)
+        try:
+            ipaddress.ip_network(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; give an address or a network such as 10.0.0.0/8.") from error
     return values
 
 
@@ -264,6 +278,13 @@ def _roots(values: tuple[Path, ...], base: Path) -> tuple[Path, ...]:
 
 
 _TYPES: dict[str, Any] = get_type_hints(Settings, include_extras=True)
+_WORDS = {
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`array`": "a list",
+    "`str`": "text",
+}
 _LISTS = frozenset({"roots", "public_urls", "trusted_proxies", "allowed_hosts", "agent_environment"})
 _CHECKS: dict[str, Callable[[Any, Path], Any]] = {
     "host": _host,

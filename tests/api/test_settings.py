@@ -243,11 +243,15 @@ def test_an_error_names_the_flag(cwd: Path, flags: dict[str, Any], says: str) ->
 @pytest.mark.parametrize(
     ("environ", "says"),
     [
-        ({"TOWPATH_PORT": "x"}, "variable TOWPATH_PORT: 'x'"),
+        ({"TOWPATH_PORT": "x"}, "variable TOWPATH_PORT: 'x' can't be used: Expected a whole number"),
+        ({"TOWPATH_RETENTION_SECONDS": "0"}, "Expected a number > 0"),
+        ({"TOWPATH_DURABILITY": "maybe"}, "give one of power, process."),
+        ({"TOWPATH_PUBLIC_URLS": "https://a.example, b"}, "'https://a.example, b' can't be used: give a scheme"),
+        ({"TOWPATH_TRUSTED_PROXIES": "10.1"}, "such as 10.0.0.0/8"),
         ({"TOWPATH_PORT": ""}, "TOWPATH_PORT is empty"),
         ({"TOWPATH_ROOTS": " "}, "TOWPATH_ROOTS is empty"),
         ({"TOWPATH_PROT": "1"}, "Did you mean `TOWPATH_PORT`?"),
-        ({"TOWPATH_NO_AUTH": "1"}, "TOWPATH_NO_AUTH is no setting"),
+        ({"TOWPATH_NO_AUTH": "1"}, "TOWPATH_NO_AUTH is no setting. Unset it."),
     ],
 )
 def test_an_error_names_the_environment_variable(cwd: Path, environ: dict[str, str], says: str) -> None:
