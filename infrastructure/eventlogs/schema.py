@@ -125,7 +125,8 @@ def translate(error: apsw.Error, connection: apsw.Connection | None = None) -> U
     cause = connection.system_errno if connection is not None and io_failed else 0
     own: Unavailable
     if isinstance(error, apsw.NotADBError):
-        own = StoreRefused("The file is not a database. Move it away, or name another data directory.")
+        name = Path(connection.filename).name if connection is not None else "The file"
+        own = StoreRefused(f"{name} is not a database. Move it away, or name another data directory.")
     # The index of the write-ahead log can't grow on a full disk: an I/O error to SQLite.
     elif isinstance(error, apsw.FullError) or cause in (errno.ENOSPC, errno.EDQUOT):
         own = LogFull("The disk that holds the log is full. Free some space, and writing goes on by itself.")
@@ -151,6 +152,7 @@ def connect(path: Path, *, durability: Durability = "power", read_only: bool = F
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE
     with translated():
         connection = apsw.Connection(str(path), flags=flags)
+    with translated(connection):
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         connection.execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")
         if not read_only:

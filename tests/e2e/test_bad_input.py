@@ -303,7 +303,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     with pytest.raises(Refused) as refusal:
         place.start()
 
-    assert "is not a database" in str(refusal.value)
+    assert "towpath.db is not a database" in str(refusal.value)
     assert "Traceback" not in str(refusal.value)
     assert database.read_bytes() == damaged
 
