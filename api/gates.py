@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 from msgspec import Struct
 
 from api.hosts import HostRules, Site
-from api.problems import headers_of, of_domain, problem
+from api.problems import at, headers_of, of_domain, problem
 from contracts.codec import encode
 from contracts.problems import PROBLEM_JSON, Code
 from domain.access import SAFE_METHODS, Principal
@@ -240,7 +240,7 @@ class Gates:
             and visitor.sent_cookie
         ):
             headers.append((b"set-cookie", _dead_cookie(visitor)))
-        await _send_answer(body.status, headers, encode(body), scope, receive, send)
+        await _send_answer(body.status, headers, encode(at(scope["path"], body)), scope, receive, send)
 
 
 def _client(scope: Scope) -> str | None:

@@ -3,10 +3,12 @@
 import logging
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from contracts.codec import MalformedBody
 from contracts.events import ID_PATTERN
@@ -112,6 +114,11 @@ def of_http(error: HTTPException) -> Problem:
     return problem(500, "internal-error", "The server failed; its log says more.")
 
 
+def at(path: str, body: Problem) -> Problem:
+    """Return the body with the address that was asked for."""
+    return replace(body, instance=quote(path))
+
+
 def headers_of(error: Exception) -> dict[str, str]:
     """Return the headers that a failure's answer has beside its body."""
     match error:
@@ -124,7 +131,7 @@ def headers_of(error: Exception) -> dict[str, str]:
     return {}
 
 
-def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Turn whatever a handler raised into the one body. Nothing unexpected is told to the client."""
     match error:
         case errors.TowpathError():
@@ -137,4 +144,6 @@ def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
             body = problem(500, "internal-error", "The server failed; its log says more.")
     if body.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("unexpected failure", exc_info=error)
-    return Response(body, status_code=body.status, media_type=PROBLEM_JSON, headers=headers_of(error))
+    return Response(
+        at(request.scope["path"], body), status_code=body.status, media_type=PROBLEM_JSON, headers=headers_of(error)
+    )

@@ -73,6 +73,7 @@ async def program(gates: Gates, door: Door) -> AsyncIterator[httpx.AsyncClient]:
 
 def problem(response: httpx.Response) -> tuple[int, str]:
     assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["instance"] == response.url.path
     return response.status_code, response.json()["code"]
 
 
