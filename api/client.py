@@ -184,7 +184,7 @@ class Client:
                 method, f"{server.url}{path}", content=content, params=query, headers=headers
             )
             if not response.is_success:
-                raise _refusal(response)
+                raise _refusal(response, server)
             return answer(response.content)
 
     async def _stream(self, session_id: str, place: "_Place", types: str | None) -> AsyncGenerator[Item, None]:
@@ -196,7 +196,7 @@ class Client:
             async with aclosing(response):
                 if response.status_code != HTTPStatus.OK:
                     await response.aread()
-                    raise _refusal(response)
+                    raise _refusal(response, server)
                 place.closing = None
                 patience = ANSWER_SECONDS
                 async with aclosing(httpx_sse.EventSource(response).aiter_sse()) as frames:
@@ -309,10 +309,15 @@ def _adapting(server: Server) -> Iterator[None]:
         raise Unreachable(f"The connection to {server.url} failed: {str(error) or type(error).__name__}.") from error
 
 
-def _refusal(response: httpx.Response) -> Refused:
+def _refusal(response: httpx.Response, server: Server) -> Refused:
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        return Refused(
+            f"The server at {server.url} does not know this token. Set TOWPATH_TOKEN to one that `towpath token make`"
+            " made there.",
+            status=response.status_code,
+        )
     text = f"The server answered {response.status_code} {response.reason_phrase}."
     if response.headers.get("content-type", "").startswith(PROBLEM_JSON):
         with suppress(DecodeError):
-            problem = _decode_problem(response.content)
-            text = f"{problem.title}: {problem.detail}"
+            text = _decode_problem(response.content).detail
     return Refused(text, status=response.status_code)
