@@ -254,7 +254,7 @@ class Streams:
         follow: bool,
     ) -> "EventStream":
         """Return the answer that streams many sessions' events, or all lifecycles, from there on."""
-        cursor = format_cursor(opening.epoch, opening.start.after)
+        cursor = format_cursor(opening.head.epoch, opening.start.after)
         frames: list[StreamFrame] = [
             Connected(
                 cursor=cursor,

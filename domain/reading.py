@@ -34,7 +34,7 @@ class Opening(Struct, frozen=True):
 class StoreOpening(Struct, frozen=True):
     """Where a stream of many sessions begins, which of them it can read (`None`: all), and which are gone."""
 
-    epoch: Epoch
+    head: Head
     start: Start
     sessions: Collection[SessionId] | None
     gone: Sequence[SessionId]
@@ -138,7 +138,7 @@ class Reading:
             readable.append(session_id)
             if deleted:
                 gone.append(session_id)
-        return StoreOpening(head.epoch, start_at(position, head), None if sessions is None else readable, gone)
+        return StoreOpening(head, start_at(position, head), None if sessions is None else readable, gone)
 
     async def events_status(self, session_id: SessionId) -> views.EventsStatus:
         """Return how a session's stream stands. Raises SessionNotFound."""

@@ -21,6 +21,7 @@ from api.parameters import (
 from api.services import Services
 from contracts import views
 from domain.ids import SessionId
+from domain.reading import Opening, StoreOpening
 
 
 class SessionEvents(Controller):
@@ -49,7 +50,7 @@ class SessionEvents(Controller):
         chosen = choose_types(types)
         cursor, member = choose_cursor(last_event_id, after)
         opening = await services.reading.open_stream(SessionId(session_id), cursor, member=member)
-        if not follow and opening.start.reset is None and opening.start.after == opening.head.seq:
+        if not follow and _at_head(opening):
             return _nothing
         return services.streams.session(
             SessionId(session_id), opening, holder=request.auth, types=chosen, follow=follow
@@ -84,7 +85,13 @@ class StoreEvents(Controller):
         chosen_types, chosen = choose_types(types), choose_sessions(sessions)
         cursor, member = choose_cursor(last_event_id, after)
         opening = await services.reading.open_store_stream(chosen, cursor, member=member)
+        if not follow and _at_head(opening) and not opening.gone:
+            return _nothing
         return services.streams.store(opening.sessions, opening, holder=request.auth, types=chosen_types, follow=follow)
+
+
+def _at_head(opening: Opening | StoreOpening) -> bool:
+    return opening.start.reset is None and opening.start.after == opening.head.seq
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

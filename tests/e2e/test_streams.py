@@ -218,6 +218,19 @@ async def test_without_follow_it_ends_at_the_head_for_good(
     assert status.data == {"status": 204}
 
 
+def test_a_stream_of_many_sessions_without_follow_ends_at_the_head_too(http: httpx.Client, session: str) -> None:
+    url = f"/api/events?follow=false&sessions={session}"
+    replay = http.get(url, headers={"Last-Event-ID": "0"}).text
+    head = replay.rpartition("id: ")[2].partition("\n")[0]
+
+    again = http.get(url, headers={"Last-Event-ID": head})
+    with_one_gone = http.get(f"{url},unknown_session", headers={"Last-Event-ID": head})
+
+    assert "event: turn-completed" in replay
+    assert (again.status_code, again.text) == (204, "")
+    assert '"reason":"gone"' in with_one_gone.text
+
+
 @each_client
 async def test_heartbeats_carry_a_filtered_stream_past_what_it_hides(
     client: Client, place: Place, http: httpx.Client, session: str
