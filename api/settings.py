@@ -83,8 +83,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """The origin at which a browser finds the server."""
-        if self.public_urls:
-            return self.public_urls[0]
+        return self.public_urls[0] if self.public_urls else self.own_url
+
+    @property
+    def own_url(self) -> str:
+        """The origin at which it listens."""
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 

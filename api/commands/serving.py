@@ -42,8 +42,9 @@ def announcement(settings: Settings, code: LoginCode) -> str:
     here = Path.cwd()
     directory = here if any(here.is_relative_to(root) for root in settings.roots) else settings.roots[0]
     command = own_command(settings.data_dir, directory)
+    published = f", which a proxy publishes as {settings.url}" if settings.public_urls else ""
     return (
-        f"Towpath {VERSION} listens on {settings.url}\n\n"
+        f"Towpath {VERSION} listens on {settings.own_url}{published}\n\n"
         f"In a browser, once and within {minutes_left(code)} minutes (`{command} login` prints another):\n"
         f"  {code.url}\n\n"
         f"In a second terminal:\n"

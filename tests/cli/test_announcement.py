@@ -92,3 +92,13 @@ def test_the_second_terminal_is_sent_below_a_root(
     assert f"  cd '{root}/below'\n" in below
     assert "within 10 minutes" in below
     assert "  http://127.0.0.1:8780/login#c0de\n" in below
+
+
+def test_behind_a_proxy_both_addresses_are_named(tmp_path: Path) -> None:
+    url = "https://towpath.example.org"
+    settings = Settings(data_dir=DEFAULT, roots=(tmp_path,), public_urls=(url,))
+    code = LoginCode(code="c0de", url=f"{url}/login#c0de", expires_at=int(time.time() * 1000) + 600_000)
+
+    first, _, _ = announcement(settings, code).partition("\n")
+
+    assert first.endswith(f"listens on http://127.0.0.1:8780, which a proxy publishes as {url}")
