@@ -352,7 +352,8 @@ class Writer:
         if self._pages < CHECKPOINT_PAGES:
             return
         if self._copying is None:
-            self._copying = self._copier.submit(self._copy_pages)
+            with suppress(RuntimeError):  # no thread can be started now: it is tried again after the next commit
+                self._copying = self._copier.submit(self._copy_pages)
         elif self._copying.done():
             self._copying = None
             with suppress(apsw.Error):  # a full disk: it is tried again after further commits

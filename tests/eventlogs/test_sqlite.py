@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from anyio import fail_after
 
 from domain.errors import LogFull, LogUnavailable, SequenceConflict, SessionQuarantined
 from domain.ports import Blob, EventLog, ListingFilter, StoredSnapshot
+from infrastructure.eventlogs import writer
 from infrastructure.eventlogs.doctor import verify
 from infrastructure.eventlogs.schema import (
     APPLICATION_ID,
@@ -23,7 +25,7 @@ from infrastructure.eventlogs.schema import (
     row_id,
 )
 from infrastructure.eventlogs.sqlite import SqliteEventLog
-from tests.eventlogs.stage import A, B, Owner, created, read_on, seqs
+from tests.eventlogs.stage import A, B, C, Owner, created, read_on, seqs
 
 
 @pytest.fixture
@@ -47,6 +49,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "ballast").write_bytes(bytes(1_000_000))
     yield tmp_path
     subprocess.run(["umount", tmp_path], check=True)
+
+
+def refuse_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def content(path: Path) -> bytes:
@@ -404,6 +410,30 @@ async def test_the_write_ahead_log_does_not_grow_without_end(path: Path) -> None
         assert size(path) > 40_000_000
 
     assert held < 64 * 1024 * 1024
+
+
+async def test_the_writer_goes_on_where_no_thread_can_be_started(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with SqliteEventLog.open(path, durability="power") as log:
+        monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 1)
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refuse_thread)
+            owner = await created(log, A, "x", "y")
+        await owner.write("z")
+
+        assert (await log.head(A)).seq == 4
+
+
+async def test_what_the_store_hands_out_whole_is_told_to_be_complete(path: Path) -> None:
+    async with SqliteEventLog.open(path, durability="power") as log:
+        for one in (A, B):
+            await created(log, one, "x", "y")
+    async with SqliteEventLog.open(path, durability="power") as log:
+        for sessions in (None, [A, B, C]):
+            whole = await log.read_all(after=0, sessions=sessions, limit=10)
+            part = await log.read_all(after=0, sessions=sessions, limit=1)
+
+            assert (whole.complete, whole.upto) == (True, log.position)
+            assert not part.complete
 
 
 async def test_a_session_that_is_watched_and_read_needs_no_thread_after_the_first_question(path: Path) -> None:
