@@ -161,16 +161,17 @@ def read_sessions(
         behind = [one for one in stored if one.known.position > after]
         # Each session gives its share, and what is certain to be complete is handed out: the rest is read again.
         share = max(16, limit // max(1, len(behind)))
-        upto = max(position, after, *(one.known.position for one in behind)) if behind else max(position, after)
+        upto = max([position, after, *(one.known.position for one in behind)])
         events: list[Recorded] = []
+        whole = True
         for one in behind:
             found = page_after(execute, one, _seq_at(execute, one, after), share)
             events += found
             if found[-1].seq < one.known.head.seq:
-                upto = min(upto, found[-1].position)
+                upto, whole = min(upto, found[-1].position), False
     events = sorted((event for event in events if event.position <= upto), key=lambda event: event.position)
     chosen, complete = select(events, 0, limit, types)
-    return stored, Batch(chosen, upto if complete else chosen[-1].position, False)
+    return stored, Batch(chosen, upto if complete else chosen[-1].position, complete and whole)
 
 
 def read_lifecycle(
@@ -189,9 +190,9 @@ def read_lifecycle(
             raise Damaged(session_id)
         events.append(Recorded(session_id, seq, place, kind, data))
     chosen, complete = select(events, 0, limit, types)
-    newest = events[-1].position if events else after
-    upto = newest if len(events) == limit else max(position, newest)
-    return Batch(chosen, upto if complete else chosen[-1].position, False)
+    newest, whole = events[-1].position if events else after, len(events) < limit
+    upto = max(position, newest) if whole else newest
+    return Batch(chosen, upto if complete else chosen[-1].position, complete and whole)
 
 
 def read_snapshot(connection: apsw.Connection, session_id: SessionId) -> StoredSnapshot | None:
