@@ -54,13 +54,16 @@ def stream_of(place: Place, session_id: str, query: str = "") -> str:
 
 
 def end_of(turn: str) -> Callable[[Frame], bool]:
-    """Tell the last event of a turn: the status after its `turn-completed`."""
-    completed = False
+    """Tell the last event of a turn, once: its session's status after its `turn-completed`."""
+    completed: object = None
 
     def is_end(frame: Frame) -> bool:
         nonlocal completed
-        completed = completed or (frame.type == "turn-completed" and frame.data["turnId"] == turn)
-        return completed and frame.type == "session-status"
+        if frame.type == "turn-completed" and frame.data["turnId"] == turn:
+            completed = frame.data["sessionId"]
+        ended = frame.type == "session-status" and frame.data["sessionId"] == completed
+        completed = None if ended else completed
+        return ended
 
     return is_end
 
