@@ -66,7 +66,7 @@ class SessionSource:
         self.epoch = epoch
         self._log = log
         self._session_id = session_id
-        self._types = types
+        self._types = types if types is None else {*types, "session-deleted"}  # after which the stream ends
 
     def read(self, after: int) -> Awaitable[Batch]:
         return self._log.read(self._session_id, after=after, limit=PAGE_EVENTS, types=self._types)
@@ -312,14 +312,12 @@ class EventStream:
         end_watch = self._source.watch(stream.wake)
         try:
             await self._pump(stream, send)
-        except (NotFound, Unavailable):
-            logger.info("a stream ended: its log can't be read any more", exc_info=True)
+            if not stream.gone:
+                await self._send(stream, send, b"", more=False)
         finally:
             end_watch()
             watcher.cancel()
             self._streams.release(stream)
-        if not stream.gone:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pump(self, stream: Stream, send: Send) -> None:
         body = self._open()
@@ -329,7 +327,11 @@ class EventStream:
             if stream.closing is not None:
                 await self._send(stream, send, body + self._closing(stream.closing))
                 return
-            found, at_head = await self._next()
+            try:
+                found, at_head = await self._next()
+            except (NotFound, Unavailable):
+                logger.info("a stream ended: its log can't be read any more", exc_info=True)
+                return
             body += found
             if at_head and not live:
                 live = True
@@ -344,11 +346,11 @@ class EventStream:
             if at_head:
                 await stream.wait()
 
-    async def _send(self, stream: Stream, send: Send, body: bytes) -> None:
-        """Write a chunk; waits while the client takes nothing."""
+    async def _send(self, stream: Stream, send: Send, body: bytes, *, more: bool = True) -> None:
+        """Write a chunk; waits while the client has not taken those before."""
         stream.sent_at = self._streams.now
         stream.sending = True
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": body, "more_body": more})
         stream.sending = False
 
     def _open(self) -> bytes:
