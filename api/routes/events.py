@@ -46,7 +46,10 @@ class SessionEvents(Controller):
         follow: Follow = True,
         types: Types = "",
     ) -> ASGIApp:
-        """Stream a session's events from a cursor on, without a gap; resume with the id of the last frame seen."""
+        """Stream a session's events from a cursor on, without a gap; resume with the id of the last frame seen.
+
+        `session-deleted` ends the stream, and comes whatever `types` chooses.
+        """
         chosen = choose_types(types)
         cursor, member = choose_cursor(last_event_id, after)
         opening = await services.reading.open_stream(SessionId(session_id), cursor, member=member)
