@@ -15,6 +15,7 @@ from infrastructure.processes.text import pieces, utf8_decoder
 # What comes meanwhile waits in the pipe and becomes one event: at most 200 a second, however chatty the process.
 JOIN_SECONDS = 0.005
 BUSY_CHARACTERS = PIPE_BYTES // 2  # whoever writes so much at once fills events as it is, and need not wait
+LARGEST_PIPE_BYTES = 1024 * 1024  # as far as a program may widen its pipe (F_SETPIPE_SZ, pipe(7)); some do
 PIECE_BYTES = EVENT_BYTES - 1024  # the event's other members take less
 
 
@@ -27,11 +28,11 @@ class Stream:
         self.open = True
         self._decoder = utf8_decoder()
 
-    def read(self) -> str:
-        """Return what is in the pipe; with a character's first bytes it waits for the others."""
+    def read(self, enough: int) -> str:
+        """Return what is in the pipe, until it is *enough*; with a character's first bytes it waits for the others."""
         data = b""
         try:
-            while self.open and len(data) <= PIPE_BYTES:
+            while self.open and len(data) <= enough:
                 data += self.pipe.receive_nowait()
         except WouldBlock:
             pass
@@ -58,14 +59,14 @@ class Output:
 
     async def drain(self) -> None:
         """Pass on what is in the pipes; what comes later belongs to no turn."""
-        await self._pass_on(newest=None)
+        await self._pass_on(newest=None, enough=LARGEST_PIPE_BYTES)
         self._turn_id = UNSET
 
-    async def _pass_on(self, *, newest: Stream | None) -> int:
+    async def _pass_on(self, *, newest: Stream | None, enough: int = PIPE_BYTES) -> int:
         async with self._passing:
             # the other stream may be joining: what waits there is older than what has just come
             ordered = sorted(self.streams, key=lambda stream: stream is newest)
-            texts = [(stream.name, stream.read()) for stream in ordered]
+            texts = [(stream.name, stream.read(enough)) for stream in ordered]
             events = [
                 SessionOutput(turn_id=self._turn_id, stream=name, content=piece)
                 for name, text in texts

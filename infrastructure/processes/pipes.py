@@ -57,7 +57,8 @@ class OutputPipe(PipeEnd):
     def receive_nowait(self, max_bytes: int = PIPE_BYTES) -> bytes:
         """Return what is there, or raise WouldBlock or EndOfStream.
 
-        After Process.wait, all that is left of the command's own output is there: at most PIPE_BYTES.
+        After Process.wait, all that is left of the command's own output is there: at most PIPE_BYTES, unless it
+        widened the pipe.
         """
         try:
             data = os.read(self.fileno(), max_bytes)

@@ -1,6 +1,7 @@
 """Prompts of a shell session, by real shells."""
 
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -301,6 +302,16 @@ async def test_binary_output_becomes_text_and_no_event_is_too_large(session: She
     assert session.out.endswith("end\ufffd")
     assert session.out.count("\0") >= 200_000
     assert max(len(encode(output)) for output in session.outputs) <= EVENT_BYTES - 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe is as large as it is")
+async def test_what_a_widened_pipe_holds_at_the_end_belongs_to_the_turn(session: ShellSession) -> None:
+    write = "import fcntl, os; fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20); os.write(1, b'x' * 1_000_000)"
+
+    await session.prompt(f'{sys.executable} -c "{write}"')
+
+    assert len(session.out) == 1_000_000
+    assert session.late == ""
 
 
 async def test_a_character_that_comes_in_pieces_is_whole(session: ShellSession) -> None:
