@@ -264,9 +264,9 @@ def revoke_token(target: Target, token_id: str) -> None:
 @click.option("--write", "folder", metavar="DIR", help="The checkout to write to.  [default: the current directory]")
 @click.option("--check", metavar="DIR", help="Compare with the files in that checkout instead.")
 def openapi(folder: str | None, check: str | None) -> None:
-    """Write the OpenAPI documents and the event reference.
+    """Write the OpenAPI documents, the event reference and the list of settings.
 
-    These are openapi/openapi.json, openapi/openapi-3.2.json and docs/events.md. Needs no server.
+    These are openapi/openapi.json, openapi/openapi-3.2.json, docs/events.md and docs/settings.md. Needs no server.
     """
     from api.commands import documents
 

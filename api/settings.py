@@ -9,7 +9,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -45,7 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="The TCP port to listen on.")] = 8780
-    data_dir: Annotated[Path, Meta(description="Where the log, the tokens and worktrees are kept.")]
+    data_dir: Annotated[Path, Meta(description="Where the log and the tokens are kept.")]
     roots: Annotated[tuple[Path, ...], Meta(description="The directories under which sessions may work.")]
     public_urls: Annotated[Names, Meta(description="The origins by which browsers reach it, behind a proxy.")] = ()
     trusted_proxies: Annotated[Names, Meta(description="Networks whose X-Forwarded-* headers count, as CIDR.")] = ()
@@ -58,7 +58,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     retention_seconds: Annotated[Seconds, Meta(description="How long events and tombstones are kept.")] = 90 * 86400
     heartbeat_seconds: Annotated[Seconds, Meta(description="How often an idle stream says that it is alive.")] = 15
     body_bytes: Annotated[Positive, Meta(description="The largest request body.")] = _MIB
-    blob_bytes: Annotated[Positive, Meta(description="The largest uploaded body.")] = 32 * _MIB
     prompt_bytes: Annotated[int, Meta(ge=1, le=PROMPT_BYTES, description="The largest prompt, in UTF-8.")] = (
         PROMPT_BYTES
     )
@@ -125,6 +124,13 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Pat
     settings = Settings(**{name: _convert(name, value) for name, value in given.items()})
     _check_reach(settings, given)
     return settings
+
+
+def described() -> Iterator[tuple[str, Any, str]]:
+    """Yield each setting's name, its default (`NODEFAULT` where it depends on the machine) and what it means."""
+    for field in msgspec.structs.fields(Settings):
+        texts = [note.description for note in _TYPES[field.name].__metadata__ if isinstance(note, Meta)]
+        yield field.name, field.default, next(text for text in texts if text)
 
 
 def flag_of(name: str) -> str:

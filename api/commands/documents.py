@@ -7,7 +7,7 @@ import click
 from api.app import create_litestar
 from api.failures import Failure, WrongSettings
 from api.openapi import build_documents
-from api.reference import event_reference
+from api.reference import event_reference, settings_reference
 from contracts.catalog import EVENTS, FRAMES
 
 
@@ -35,4 +35,5 @@ def _build(folder: Path) -> dict[Path, bytes]:
     except OSError as error:
         raise WrongSettings(f"{folder} is no checkout of Towpath: {error.filename} can't be read.") from error
     documents = {folder / "openapi" / name: content for name, content in build_documents(create_litestar()).items()}
-    return documents | {folder / "docs" / "events.md": event_reference(samples).encode()}
+    pages = {"events.md": event_reference(samples), "settings.md": settings_reference()}
+    return documents | {folder / "docs" / name: page.encode() for name, page in pages.items()}

@@ -16,7 +16,7 @@ from api import sse
 from api.app import create_litestar
 from api.gates import PUBLIC_ROUTES
 from api.openapi import build_documents
-from api.reference import event_reference
+from api.reference import event_reference, settings_reference
 from contracts import catalog
 from contracts.codec import decode_event, encode
 from contracts.events import SessionEvent, StreamFrame
@@ -64,6 +64,10 @@ def test_the_event_reference_is_fresh() -> None:
     samples = {path.stem: path.read_bytes() for path in (ROOT / "openapi" / "examples").glob("*.json")}
 
     assert (ROOT / "docs" / "events.md").read_text() == event_reference(samples)
+
+
+def test_the_page_of_settings_is_fresh() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text() == settings_reference()
 
 
 def test_the_same_application_makes_the_same_documents() -> None:
