@@ -30,14 +30,24 @@ Ready = Callable[[LoginCode], None]
 def serve(settings: Settings, on_ready: Ready) -> None:
     """Serve until a signal ends it; *on_ready* gets the owner's login URL once requests are answered.
 
-    Raises StartRefused; SystemExit with a status that is not 0 when the server failed.
+    Raises StartRefused, LogUnavailable; SystemExit with a status that is not 0 when the server failed.
     """
     configure_logs(settings.log_level, stream=sys.stderr)
     collect_rarely()
     with hold_data_dir(settings) as data_dir:
         announce = partial(announce_server, data_dir, version=VERSION)
         core = open_core(settings, data_dir)
-        anyio.run(partial(_serve, settings, core, announce, on_ready), backend_options={"use_uvloop": True})
+        try:
+            anyio.run(partial(_serve, settings, core, announce, on_ready), backend_options={"use_uvloop": True})
+        except BaseExceptionGroup as group:  # each task group on the way out has wrapped it once
+            error = _alone(group)
+            raise error from error.__cause__
+
+
+def _alone(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 async def _serve(

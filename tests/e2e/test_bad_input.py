@@ -4,9 +4,11 @@ import os
 import socket
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import httpx
 import pytest
 
@@ -306,6 +308,27 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     assert "towpath.db is not a database" in str(refusal.value)
     assert "Traceback" not in str(refusal.value)
     assert database.read_bytes() == damaged
+
+
+def test_a_database_that_is_damaged_beyond_its_sessions_is_refused(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    with place.serving(), place.client() as http:
+        new_session(http)
+    database = place.data / "towpath.db"
+    with closing(apsw.Connection(str(database))) as connection:
+        place_of = "SELECT (rootpage - 1) * page_size, page_size FROM sqlite_schema, pragma_page_size WHERE name = ?"
+        found: Any = connection.execute(place_of, ("sessions_restless",)).fetchone()
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    with database.open("r+b") as file:
+        start, length = found
+        file.seek(start)
+        file.write(b"\xff" * length)
+
+    with pytest.raises(Refused) as refusal:
+        place.start()
+
+    assert "The log can't be read or written" in str(refusal.value)
+    assert "Traceback" not in str(refusal.value)
 
 
 def test_a_session_with_a_flipped_byte_is_put_aside_and_the_others_serve(tmp_path: Path) -> None:
