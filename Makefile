@@ -17,6 +17,8 @@ LOCK := $(UV) pip compile -q --no-config --universal --generate-hashes --no-head
 export UV_PYTHON_DOWNLOADS := never
 # As pip does, which fetches uv: a company's own certificate authority is known to the system alone.
 export UV_SYSTEM_CERTS ?= true
+# Images of containers set it; without bytecode each of the hundreds of servers that tests start takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup serve test check format openapi lock bench clean
 
