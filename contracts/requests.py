@@ -37,9 +37,9 @@ class CreateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class UpdateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to change; absent means unchanged, ``null`` means cleared."""
+    """What to change; absent means unchanged, ``null`` means cleared. The next prompt gives a cleared title anew."""
 
-    title: Title | UnsetType = UNSET
+    title: Title | None | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
     agent_mode: Mode | None | UnsetType = UNSET
 

@@ -12,6 +12,8 @@ from contracts import views
 from contracts.requests import CancelTurn, SubmitPrompt
 from domain.ids import SessionId, TurnId
 
+THE_RUNNING_TURN = CancelTurn()
+
 
 class Prompts(Controller):
     """Prompts to one session."""
@@ -28,7 +30,10 @@ class Prompts(Controller):
 
     @post("/cancel", operation_id="cancelTurn", status_code=202, responses=problems(404, 409, 410, 503, 507))
     async def cancel_turn(
-        self, services: NamedDependency[Services], session_id: SessionIdParameter, data: JSONBody[CancelTurn]
+        self,
+        services: NamedDependency[Services],
+        session_id: SessionIdParameter,
+        data: JSONBody[CancelTurn] = THE_RUNNING_TURN,
     ) -> views.TurnCancelled:
         """Stop a turn, or take it out of the queue."""
         turn_id = None if data.turn_id is UNSET else TurnId(data.turn_id)
