@@ -1,5 +1,6 @@
 """The one object that decides for a live session: its folded state, its queue, its agent."""
 
+import logging
 from collections.abc import Awaitable, Sequence
 
 from anyio import Event as Signal
@@ -11,6 +12,8 @@ from domain.errors import SessionNotFound
 from domain.ids import SessionId, TurnId
 from domain.ports import Agent, Blob, Clock, EventLog
 from domain.state import SessionState, apply, begin, listing
+
+logger = logging.getLogger(__name__)
 
 SNAPSHOT_EVENTS = 1000
 # Two commits' worth: enough to keep the log's writer busy, little enough to hold in memory for each session.
@@ -78,6 +81,21 @@ class Owner:
         )
         self.state = state
         return durable
+
+    async def close(self) -> None:
+        """Begin no further turn, and end the agent with the one that runs."""
+        self.closing = True
+        await self.close_agent()
+        if self.driving is not None:
+            await self.driving.wait()
+
+    async def close_agent(self) -> None:
+        """End what the agent runs. Never raises."""
+        try:
+            if self.agent is not None:
+                await self.agent.close()
+        except Exception:
+            logger.exception("the agent of session %s could not be closed", self.state.session_id)
 
     def lose(self, error: Exception) -> None:
         """Take nothing more: an append failed, so the state is ahead of the log."""

@@ -1,7 +1,6 @@
 """The use cases that change a session: open, submit, cancel, resume, update, delete, and the drain of all."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -38,19 +37,17 @@ from domain.errors import (
 )
 from domain.ids import SessionId, TurnId, make_id
 from domain.owner import Owner
+from domain.owners import Owners
 from domain.ports import Agent, AgentLauncher, Clock, EventLog, StoredSnapshot, Turn, TurnEnd, Workspace
 from domain.prompts import check_prompt, check_room, command_sent, first_title
 from domain.reading import fold, session_view
-from domain.state import SessionState, interruption
+from domain.state import SessionState
 
 logger = logging.getLogger(__name__)
 
 TRIM_BYTES = 1024 * 1024
 
 T = TypeVar("T")
-
-# An owner at rest weighs 2 KiB and is folded anew in about a millisecond.
-OWNERS_KEPT = 1024
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -81,8 +78,7 @@ class Sessions:
         self._clock = clock
         self._tasks = tasks
         self._limits = limits
-        self._owners: OrderedDict[SessionId, Owner] = OrderedDict()
-        self._loading: dict[SessionId, anyio.Event] = {}
+        self._owners = Owners(log=log, clock=clock, tasks=tasks)
         self._draining = False
 
     async def open(self, request: CreateSession) -> views.Session:
@@ -97,8 +93,8 @@ class Sessions:
         owner, durable = Owner.create(
             session_id, created, SessionStatus(status="idle"), log=self._log, clock=self._clock
         )
-        await self._settle(owner, durable)
-        self._keep(owner)
+        await self._owners.settle(owner, durable)
+        self._owners.keep(owner)
         return await self._view(session_id)
 
     async def submit(self, session_id: SessionId, request: SubmitPrompt) -> views.PromptAccepted:
@@ -118,7 +114,7 @@ class Sessions:
         elif request.delivery == "steer":
             self._stop_turn(owner, TurnId(state.turn.turn_id))
         started = owner.state.turn is not None and owner.state.turn.turn_id == turn_id
-        await self._settle(owner, durable)
+        await self._owners.settle(owner, durable)
         return views.PromptAccepted(
             session_id=session_id,
             turn_id=turn_id,
@@ -129,13 +125,13 @@ class Sessions:
 
     async def cancel(self, session_id: SessionId, turn_id: TurnId | None) -> views.TurnCancelled:
         """Stop a turn, or take it out of the queue. Raises SessionNotFound, TurnNotFound, TurnOver."""
-        owner = await self._owner(session_id)
+        owner = await self._owners.get(session_id)
         running = owner.state.turn
         if running is not None and turn_id in (None, running.turn_id):
             self._stop_turn(owner, TurnId(running.turn_id))
             return _cancelled(session_id, running.turn_id, "The turn is being stopped.")
         if turn_id is not None and any(prompt.turn_id == turn_id for prompt in owner.state.queue):
-            await self._settle(owner, owner.record(TurnCompleted(turn_id=turn_id, stop_reason="cancelled")))
+            await self._owners.settle(owner, owner.record(TurnCompleted(turn_id=turn_id, stop_reason="cancelled")))
             return _cancelled(session_id, turn_id, "The prompt was taken out of the queue.")
         if turn_id is not None and await self._was_turn(session_id, turn_id):
             raise TurnOver(f"Turn {turn_id} is over.", session_id=session_id, turn_id=turn_id)
@@ -151,35 +147,33 @@ class Sessions:
             durable = owner.record(*(first or (SessionStatus(status="idle"),)))
             if first:
                 self._drive(owner, durable)
-            await self._settle(owner, durable)
+            await self._owners.settle(owner, durable)
         message = "The queue is released." if released else "Nothing was held."
         return views.SessionResumed(session_id=session_id, released=released, message=message)
 
     async def update(self, session_id: SessionId, request: UpdateSession) -> views.Session:
         """Change title, archived or agentMode. Raises SessionNotFound, LogFull."""
-        owner = await self._owner(session_id)
+        owner = await self._owners.get(session_id)
         change = SessionUpdated(
-            title=_unless(request.title, owner.state.title),
+            title=_unless("" if request.title is None else request.title, owner.state.title),
             archived=_unless(request.archived, owner.state.archived),
             agent_mode=_unless(request.agent_mode, owner.state.agent_mode or None),
         )
         if change != SessionUpdated():
-            await self._settle(owner, owner.record(change))
+            await self._owners.settle(owner, owner.record(change))
         return await self._view(session_id)
 
     async def delete(self, session_id: SessionId) -> views.SessionRemoved:
         """End a session's processes and delete it. Raises SessionNotFound, LogFull."""
-        owner = await self._owner(session_id)
-        await self._close(owner)
-        await self._settle(owner, owner.record(SessionDeleted()))
-        self._owners.pop(session_id, None)
+        owner = await self._owners.get(session_id)
+        await owner.close()
+        await self._owners.settle(owner, owner.record(SessionDeleted()))
+        self._owners.drop(session_id)
         return views.SessionRemoved(message="The session was deleted.", session_id=session_id)
 
     async def recover(self) -> None:
         """Put right what a crash left: no session says that it runs when nothing does. Call before anything else."""
-        async with anyio.create_task_group() as tasks:  # together, so that they share commits
-            for session_id in await self._log.restless():
-                tasks.start_soon(self._put_right, session_id)
+        await self._owners.recover()
 
     async def trim(self) -> None:
         """Drop what the retention no longer keeps, and the tombstones that have had their time. Never raises.
@@ -191,7 +185,7 @@ class Sessions:
             for session_id in await self._log.overgrown(max_bytes=self._limits.retention_bytes, oldest=oldest):
                 await self._trim(session_id, oldest)
             await self._log.forget(before=oldest)
-            await self.recover()
+            await self._owners.recover()
         except Exception:
             logger.exception("the log could not be trimmed; the next time tries again")
 
@@ -214,93 +208,32 @@ class Sessions:
         """Take nothing new, end all agents, and record what that interrupted."""
         self._draining = True
         async with anyio.create_task_group() as tasks:
-            for owner in list(self._owners.values()):
-                tasks.start_soon(self._close, owner)
+            for owner in list(self._owners):
+                tasks.start_soon(owner.close)
 
     @property
     def active(self) -> int:
         """How many sessions work on a turn."""
-        return sum(owner.driving is not None for owner in self._owners.values())
-
-    # Owners
-
-    async def _owner(self, session_id: SessionId) -> Owner:
-        while (owner := self._owners.get(session_id)) is None:
-            if (loading := self._loading.get(session_id)) is not None:
-                await loading.wait()
-                continue
-            self._loading[session_id] = anyio.Event()
-            try:
-                owner = Owner(await fold(self._log, session_id), log=self._log, clock=self._clock)
-                truth = interruption(owner.state, "The server stopped while the session was at work.")
-                if truth:
-                    await self._settle(owner, owner.record(*truth))
-                self._keep(owner)
-            finally:
-                self._loading.pop(session_id).set()
-        self._owners.move_to_end(session_id)
-        return owner
+        return sum(owner.driving is not None for owner in self._owners)
 
     async def _working(self, session_id: SessionId) -> Owner:
         """Return the owner for something that begins work: refused while the server or the session ends."""
-        owner = await self._owner(session_id)
+        owner = await self._owners.get(session_id)
         self._refuse_while_draining()
         if owner.closing:
             raise SessionNotFound(session_id)
         return owner
-
-    def _keep(self, owner: Owner) -> None:
-        self._owners[owner.state.session_id] = owner
-        surplus = len(self._owners) - OWNERS_KEPT
-        for session_id, kept in list(self._owners.items())[: max(0, surplus)]:
-            if kept.at_rest:
-                del self._owners[session_id]
-
-    async def _put_right(self, session_id: SessionId) -> None:
-        try:
-            await self._owner(session_id)
-        except SessionNotFound:  # deleted meanwhile
-            return
-        except Exception:
-            logger.exception("session %s could not be put right", session_id)
-
-    async def _close(self, owner: Owner) -> None:
-        owner.closing = True
-        await _close_agent(owner)
-        if owner.driving is not None:
-            await owner.driving.wait()
-
-    async def _settle(self, owner: Owner, durable: Awaitable[None]) -> None:
-        """Wait until what was recorded last is durable; an owner whose log did not take it is abandoned.
-
-        Shielded, since the owner's own tasks wait for the same.
-        """
-        seq = owner.state.seq
-        try:
-            with anyio.CancelScope(shield=True):
-                await durable
-        except Exception as error:
-            self._lose(owner, error)
-            raise
-        owner.durable_seq = max(owner.durable_seq, seq)
 
     async def _emit(self, owner: Owner, *events: Event) -> None:
         """Record what an agent says, as `Emit` promises; a deleted session's words are dropped."""
         if owner.state.deleted:
             return
         if owner.say(*events):
-            self._tasks.start_soon(self._follow, owner)
+            self._tasks.start_soon(self._owners.follow, owner)
         await owner.room()
         if owner.untrimmed > max(TRIM_BYTES, self._limits.retention_bytes // 4):  # it floods: no waiting for the round
             owner.untrimmed = 0
             await self._trim(owner.state.session_id, self._clock.now() - self._limits.retention_ms)
-
-    async def _follow(self, owner: Owner) -> None:
-        try:
-            await owner.follow()
-        except Exception as error:
-            logger.exception("the log does not take what the agent of session %s says", owner.state.session_id)
-            self._lose(owner, error)
 
     # Turns
 
@@ -333,10 +266,10 @@ class Sessions:
                     turn_id=running.turn_id, stop_reason=end.stop_reason, usage=end.usage, cwd=end.cwd
                 )
                 owner.begun = owner.record(completed, *self._after_turn(owner, end))
-                await self._settle(owner, owner.begun)
+                await self._owners.settle(owner, owner.begun)
         except Exception as error:
             logger.exception("session %s stopped; it is folded anew from the log", owner.state.session_id)
-            self._lose(owner, error)
+            self._owners.lose(owner, error)
         finally:
             owner.driving = None
             done.set()
@@ -373,21 +306,6 @@ class Sessions:
         if self._draining and end.stop_reason == "cancelled":
             return replace(end, stop_reason="interrupted")
         return end
-
-    def _lose(self, owner: Owner, error: Exception) -> None:
-        owner.lose(error)
-        if self._owners.get(owner.state.session_id) is owner:
-            del self._owners[owner.state.session_id]
-            self._loading[owner.state.session_id] = anyio.Event()
-            self._tasks.start_soon(self._abandon, owner)
-
-    async def _abandon(self, owner: Owner) -> None:
-        """End what a lost owner runs, then fold the truth from the log."""
-        try:
-            await _close_agent(owner)
-        finally:
-            self._loading.pop(owner.state.session_id).set()
-        await self._put_right(owner.state.session_id)
 
     def _stop_turn(self, owner: Owner, turn_id: TurnId) -> None:
         owner.cancelled = turn_id
@@ -426,14 +344,6 @@ class Sessions:
         if head.listing is None:
             raise SessionNotFound(session_id)
         return session_view(head.listing, head)
-
-
-async def _close_agent(owner: Owner) -> None:
-    try:
-        if owner.agent is not None:
-            await owner.agent.close()
-    except Exception:
-        logger.exception("the agent of session %s could not be closed", owner.state.session_id)
 
 
 async def _cancel_agent(agent: Agent) -> None:

@@ -9,7 +9,7 @@ from contracts.events import (
     TurnCompleted,
 )
 from contracts.requests import UpdateSession
-from domain import sessions as module
+from domain import owners
 from domain.errors import LogFull, SessionNotFound
 from domain.ports import Turn, TurnEnd
 from domain.reading import fold
@@ -20,14 +20,14 @@ from tests.fakes import FakeAgent, wait
 
 
 async def test_sessions_at_rest_are_forgotten_first_and_fold_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OWNERS_KEPT", 2)
+    monkeypatch.setattr(owners, "OWNERS_KEPT", 2)
     async with staged(play=wait) as stage:
         busy = await stage.open()
         await stage.submit(busy)
         await stage.running(busy)
         others = [await stage.open(title=str(number)) for number in range(4)]
 
-        kept = set(stage.sessions._owners)
+        kept = set(stage.sessions._owners._kept)
         await stage.sessions.update(others[0], UpdateSession(archived=True))
         view = await stage.reading.get(others[0])
 
@@ -37,7 +37,7 @@ async def test_sessions_at_rest_are_forgotten_first_and_fold_again(monkeypatch: 
 
 
 async def test_an_owner_with_a_background_job_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OWNERS_KEPT", 1)
+    monkeypatch.setattr(owners, "OWNERS_KEPT", 1)
     async with staged() as stage:
         session_id = await stage.open()
         await stage.submit(session_id)
@@ -52,7 +52,7 @@ async def test_an_owner_with_a_background_job_is_kept(monkeypatch: pytest.Monkey
 
 
 async def test_an_owner_with_an_undurable_change_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OWNERS_KEPT", 1)
+    monkeypatch.setattr(owners, "OWNERS_KEPT", 1)
     async with staged() as stage:
         session_id = await stage.open()
         other = await stage.open()
