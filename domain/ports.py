@@ -1,7 +1,7 @@
 """Every port that the rules need, each with its promise.
 
-A promise is kept by every adapter and tested once for all of them (tests/ports). The numbers that time is given in are
-milliseconds since the Unix epoch unless a name says otherwise.
+A promise is kept by every adapter; the log's are tested once for all of its adapters (tests/eventlogs/test_port.py).
+The numbers that time is given in are milliseconds since the Unix epoch unless a name says otherwise.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
