@@ -7,6 +7,7 @@ after. A refusal reads no body. There are no CORS headers: no other origin's pag
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from litestar import Request
@@ -26,6 +27,9 @@ from domain.ports import Audit
 DIRECT_SEND = "towpath.send"
 """Where a scope holds the server's own ``send``: what stands before it looks at an answer's start alone, and costs a
 stream 5 % at every event."""
+
+ADMIT_AGAIN = "towpath.admit"
+"""Where a scope holds what asks for its credential again; raises WrongCredential once that is revoked."""
 
 LOGIN_PATH = "/api/login"
 NOTED_PATH_LENGTH = 512
@@ -142,7 +146,7 @@ class Gates:
             send = _hardened(send)
             if scope["method"] not in SAFE_METHODS and "auth" in scope:
                 send = self._noted(scope, send)
-                receive = self._still_admitted(scope, receive)
+                receive = _still_admitted(scope, receive)
             if scope["method"] == "OPTIONS":
                 send = _all_methods(scope, send)
             if scope["method"] == "HEAD" and _is_public("GET", scope["path"]):
@@ -163,7 +167,9 @@ class Gates:
         if not public:
             if bearer is None and login is None:
                 _check_method(method, path)
-            scope["auth"] = principal = self._doorkeeper.admit(token=bearer, login=login, peer=visitor.peer)
+            admit = partial(self._doorkeeper.admit, token=bearer, login=login, peer=visitor.peer)
+            scope["auth"] = principal = admit()
+            scope[ADMIT_AGAIN] = admit
             await self._doorkeeper.authorize(principal, method=method, path=path)
 
     def _visitor(self, scope: Scope, fields: dict[bytes, str]) -> Visitor:
@@ -187,19 +193,6 @@ class Gates:
             cookie=cookie,
             sent_cookie=f"{cookie}=" in fields.get(b"cookie", ""),
         )
-
-    def _still_admitted(self, scope: Scope, receive: Receive) -> Receive:
-        """Ask for the credential again once the body is there: a revocation must not be waited out in its middle."""
-        fields, visitor = _fields(scope), scope["user"]
-
-        async def receive_admitted() -> Message:
-            message = await receive()
-            if message["type"] == "http.request" and not message.get("more_body"):
-                login = _cookie(fields, visitor.cookie)
-                self._doorkeeper.admit(token=_bearer(fields), login=login, peer=visitor.peer)
-            return message
-
-        return receive_admitted
 
     def _noted(self, scope: Scope, send: Send) -> Send:
         """Write down who changed what: here, so that no handler can forget to."""
@@ -241,6 +234,18 @@ class Gates:
         ):
             headers.append((b"set-cookie", _dead_cookie(visitor)))
         await _send_answer(body.status, headers, encode(at(scope["path"], body)), scope, receive, send)
+
+
+def _still_admitted(scope: Scope, receive: Receive) -> Receive:
+    """Ask for the credential again once the body is there: a revocation must not be waited out in its middle."""
+
+    async def receive_admitted() -> Message:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            scope[ADMIT_AGAIN]()
+        return message
+
+    return receive_admitted
 
 
 def _client(scope: Scope) -> str | None:

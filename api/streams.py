@@ -10,7 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Literal, Protocol, cast
 
 import anyio
@@ -18,12 +18,12 @@ from litestar.types import Receive, Scope, Send
 from msgspec import UNSET
 
 from api import sse
-from api.gates import DIRECT_SEND
+from api.gates import ADMIT_AGAIN, DIRECT_SEND
 from api.http_protocol import ABORT_EXTENSION
 from contracts.events import CaughtUp, Connected, Heartbeat, StreamClosing, StreamFrame, StreamReset
 from domain.access import Principal
 from domain.cursors import format_cursor
-from domain.errors import CursorExpired, NotFound, Unavailable
+from domain.errors import CursorExpired, Denied, NotFound, Unavailable
 from domain.ids import Epoch, SessionId
 from domain.ports import Batch, Clock, EventLog
 from domain.reading import Opening, StoreOpening
@@ -302,7 +302,10 @@ class EventStream:
         """Answer 200 and stream until the client, the session or the server goes."""
         await send({"type": "http.response.start", "status": 200, "headers": sse.HEADERS})
         send = cast("Send", scope.get(DIRECT_SEND, send))
-        admitted = self._streams.admit(self._holder)
+        admitted: Stream | CloseReason = "revoked"
+        with suppress(Denied):  # while the log was asked, or the client took its time, before `revoke` could know of it
+            cast("Callable[[], Principal]", scope.get(ADMIT_AGAIN))()
+            admitted = self._streams.admit(self._holder)
         if not isinstance(admitted, Stream):
             await send({"type": "http.response.body", "body": self._closing(admitted), "more_body": False})
             return

@@ -8,10 +8,12 @@ from anyio import Event as Signal
 from anyio import create_task_group, fail_after, sleep_forever
 
 from api import streams
+from api.gates import ADMIT_AGAIN
 from api.http_protocol import ABORT_EXTENSION
 from api.streams import EventStream, Streams
 from domain.access import OWNER
 from domain.cursors import Start
+from domain.errors import WrongCredential
 from domain.ports import EventLog
 from domain.reading import Opening
 from infrastructure.eventlogs.memory import MemoryEventLog
@@ -26,7 +28,7 @@ class Client:
         self.takes_the_end = takes_the_end
         self.chunks: list[bytes] = []
         self.cut = Signal()
-        self.scope: Any = {"extensions": {ABORT_EXTENSION: {"abort": self.cut.set}}}
+        self.scope: Any = {"extensions": {ABORT_EXTENSION: {"abort": self.cut.set}}, ADMIT_AGAIN: lambda: OWNER}
 
     async def receive(self) -> Any:
         await sleep_forever()
@@ -83,3 +85,21 @@ async def test_the_end_of_its_session_ends_a_stream_that_did_not_ask_for_it() ->
 
     assert b"event: session-deleted\n" in client.chunks[-2]
     assert client.chunks[-1] == b""
+
+
+async def test_a_token_that_is_revoked_while_its_stream_opens_opens_none() -> None:
+    log, client = MemoryEventLog(), Client()
+    await created(log, A, "secret")
+    all_streams = opened(log)
+    opening = await stream(all_streams, log)
+
+    def refuse() -> None:
+        raise WrongCredential
+
+    client.scope[ADMIT_AGAIN] = refuse
+    await opening(client.scope, client.receive, client.send)
+
+    assert b"event: stream-closing\n" in client.chunks[-1]
+    assert b"revoked" in client.chunks[-1]
+    assert b"secret" not in b"".join(client.chunks)
+    assert len(all_streams) == 0
