@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 
 from tests.ports import free_port
+from tests.processes.living import children
 
 SECONDS = 30
 # What comes behind a body that was refused unread is not run: the connection may end at the next request.
@@ -36,6 +38,14 @@ class Server:
     @property
     def running(self) -> bool:
         return self.process.poll() is None
+
+    def rest(self) -> None:
+        """Wait until nothing is left of the prompts that are over: a shim leaves a moment after its command."""
+        for _ in range(SECONDS * 100):
+            if not children(self.pid):
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"processes are left: {children(self.pid)}")
 
     def stop(self) -> None:
         """End it as a service manager does; it must leave with 0."""

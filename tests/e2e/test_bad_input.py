@@ -29,6 +29,7 @@ class World:
         self._server = server
         self.session = new_session(http)
         run_prompt(http, self.session, "echo here")
+        server.rest()
         self.deleted = new_session(http)
         http.delete(f"/api/session/{self.deleted}")
 

@@ -57,6 +57,7 @@ class House:
         self._owner = owner
         self._session = new_session(owner)
         run_prompt(owner, self._session, "echo private")
+        server.rest()
 
     def address(self, path: str) -> str:
         given = {"sessionId": self._session, "page_id": self._session, "name": "shell.js"}
