@@ -24,10 +24,6 @@ from domain.doorkeeper import Doorkeeper
 from domain.errors import TooManyAttempts, TowpathError, WrongCredential
 from domain.ports import Audit
 
-DIRECT_SEND = "towpath.send"
-"""Where a scope holds the server's own ``send``: what stands before it looks at an answer's start alone, and costs a
-stream 5 % at every event."""
-
 ADMIT_AGAIN = "towpath.admit"
 """Where a scope holds what asks for its credential again; raises WrongCredential once that is revoked."""
 
@@ -142,7 +138,6 @@ class Gates:
             await self._refuse(error, scope, receive, send)
             return
         if scope["type"] == "http":
-            scope[DIRECT_SEND] = send
             send = _hardened(send)
             if scope["method"] not in SAFE_METHODS and "auth" in scope:
                 send = self._noted(scope, send)

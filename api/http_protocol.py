@@ -23,8 +23,9 @@ from contracts.codec import encode
 from contracts.events import CURSOR_PATTERN, StreamClosing
 from contracts.problems import PROBLEM_JSON, Code, Problem
 
-ABORT_EXTENSION = "towpath.abort"
-"""In a request's ``scope["extensions"]``: ``abort()`` cuts the connection, with what it has not sent."""
+CONNECTION_EXTENSION = "towpath.connection"
+"""In a request's ``scope["extensions"]``: ``abort()`` cuts the connection, with what it has not sent; ``put(chunk)``
+writes a piece of the answer that has begun, framed already (RFC 9112, 7.1), and says whether the client had room."""
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 1024 * 1024
 UPGRADE_BYTES = 8192
@@ -191,7 +192,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(self.connections) > self.limits.connections and path not in self.limits.spared_paths:
             self._refuse_overload(path, fields)
             raise _Stop
-        self.scope["extensions"] = {ABORT_EXTENSION: {"abort": self.transport.abort}}
+        self.scope["extensions"] = {CONNECTION_EXTENSION: {"abort": self.transport.abort, "put": self._put}}
         super().on_headers_complete()
         self._keep_alive = self.cycle.keep_alive
         self._phase, self._seen, self._content = _Phase.BODY, 0, 0
@@ -202,6 +203,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             # An answer that begins before the body is there says that the connection ends behind it.
             self.cycle.keep_alive = False
             self.cycle.transport = cast("asyncio.Transport", _EarlyAnswer(self))
+
+    def _put(self, chunk: bytes) -> bool:
+        if self.flow.write_paused or self.transport.is_closing():
+            return False
+        self.transport.write(chunk)
+        return True
 
     def _fault(self, fields: dict[bytes, bytes]) -> str | None:
         """Return what is wrong with a head that llhttp let through. Makes a target in absolute form a path."""

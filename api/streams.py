@@ -18,8 +18,8 @@ from litestar.types import Receive, Scope, Send
 from msgspec import UNSET
 
 from api import sse
-from api.gates import ADMIT_AGAIN, DIRECT_SEND
-from api.http_protocol import ABORT_EXTENSION
+from api.gates import ADMIT_AGAIN
+from api.http_protocol import CONNECTION_EXTENSION
 from contracts.events import CaughtUp, Connected, Heartbeat, StreamClosing, StreamFrame, StreamReset
 from domain.access import Principal
 from domain.cursors import format_cursor
@@ -114,17 +114,25 @@ class StoreSource:
 class Stream:
     """One open stream."""
 
-    __slots__ = ("_future", "_woken", "abort", "closing", "gone", "holder", "sending", "sent_at")
+    __slots__ = ("_future", "_woken", "abort", "closing", "gone", "holder", "put", "sending", "sent_at")
 
     def __init__(self, holder: Principal, now: float) -> None:
         self.holder = holder
         self.abort: Callable[[], None] | None = None
+        self.put: Callable[[bytes], bool] = _no_room
         self.closing: CloseReason | None = None
         self.gone = False
         self.sending = False
         self.sent_at = now
         self._woken = False
         self._future: asyncio.Future[None] | None = None
+
+    def connect(self, scope: Scope) -> None:
+        """Take what the server offers of its connection: to cut it, and to write past what stands before `send`."""
+        extensions: dict[str, Any] = scope.get("extensions") or {}
+        connection = extensions.get(CONNECTION_EXTENSION, {})
+        self.abort = connection.get("abort")
+        self.put = connection.get("put", _no_room)
 
     def wake(self) -> None:
         """Let the stream look again: there is more, or it shall beat, or end."""
@@ -159,6 +167,7 @@ class Streams:
         self._open: dict[Stream, None] = {}
         self._by_token: Counter[str] = Counter()
         self._draining = False
+        self._framed = b"", b""
         self.now = time.monotonic()
         """As of the last sweep: precise enough to tell silence, and free."""
 
@@ -269,6 +278,12 @@ class Streams:
         source = StoreSource(self._log, sessions, types)
         return EventStream(self, source, holder=holder, after=opening.start.after, opening=frames, follow=follow)
 
+    def framed(self, body: bytes) -> bytes:
+        """Return a chunk for the wire; once for all streams that are sent the same."""
+        if body is not self._framed[0]:
+            self._framed = body, b"%x\r\n%b\r\n" % (len(body), body)
+        return self._framed[1]
+
     def heartbeat(self, cursor: str) -> bytes:
         """Return a heartbeat at this position."""
         return sse.frame(Heartbeat(cursor=cursor, timestamp=self._clock.now()), cursor)
@@ -301,7 +316,6 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 200 and stream until the client, the session or the server goes."""
         await send({"type": "http.response.start", "status": 200, "headers": sse.HEADERS})
-        send = cast("Send", scope.get(DIRECT_SEND, send))
         admitted: Stream | CloseReason = "revoked"
         with suppress(Denied):  # while the log was asked, or the client took its time, before `revoke` could know of it
             cast("Callable[[], Principal]", scope.get(ADMIT_AGAIN))()
@@ -310,7 +324,7 @@ class EventStream:
             await send({"type": "http.response.body", "body": self._closing(admitted), "more_body": False})
             return
         stream = admitted
-        stream.abort = abort_of(scope)
+        stream.connect(scope)
         watcher = asyncio.get_running_loop().create_task(_until_gone(receive, stream))
         end_watch = self._source.watch(stream.wake)
         try:
@@ -335,14 +349,16 @@ class EventStream:
             except (NotFound, Unavailable):
                 logger.info("a stream ended: its log can't be read any more", exc_info=True)
                 return
-            body += found
+            body = body + found if body else found
             if at_head and not live:
                 live = True
                 body += self._frame(CaughtUp(cursor=self._cursor()))
             if not body and live and self._streams.due(stream):
                 body = self._streams.heartbeat(self._cursor())
             if body:
-                await self._send(stream, send, body)
+                stream.sent_at = self._streams.now
+                if not stream.put(self._streams.framed(body)):
+                    await self._send(stream, send, body)
                 body = b""
             if self._over or (live and not self._follow):
                 return
@@ -386,11 +402,8 @@ class EventStream:
         return format_cursor(self._source.epoch, self._after)
 
 
-def abort_of(scope: Scope) -> Callable[[], None] | None:
-    """Return what cuts the connection, where the server offers it (api.http_protocol)."""
-    extensions: dict[str, Any] = scope.get("extensions") or {}
-    extension: dict[str, Callable[[], None]] = extensions.get(ABORT_EXTENSION, {})
-    return extension.get("abort")
+def _no_room(_: bytes) -> bool:
+    return False
 
 
 async def _until_gone(receive: Receive, stream: Stream) -> None:

@@ -72,13 +72,16 @@ class Watchers:
             if watched is None or watched.timer is not None:
                 continue
             if now >= watched.due:
-                self._wake(watched)
+                self._wake(watched, now)
             else:
-                watched.timer = self._loop.call_at(watched.due, self._wake, watched)
+                watched.timer = self._loop.call_at(watched.due, self._wake_late, watched)
 
-    def _wake(self, watched: _Watched) -> None:
+    def _wake_late(self, watched: _Watched) -> None:
         watched.timer = None
-        watched.due = self._loop.time() + self._window_seconds
+        self._wake(watched, self._loop.time())
+
+    def _wake(self, watched: _Watched, now: float) -> None:
+        watched.due = now + self._window_seconds
         for wake in tuple(watched.wakes):
             wake()
 
@@ -213,7 +216,8 @@ class Tails:
             tail.floor = floor
         tail.known = known
         tail.extend(events)
-        self._drop_expired(tail, known)
+        if known.head.earliest:
+            self._drop_expired(tail, known)
         if tail.size > self._session_bytes:
             tail.shrink(self._session_bytes * 3 // 4)  # not event by event: each drop moves the rest
         self._filled[session_id] = tail

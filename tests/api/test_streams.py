@@ -9,7 +9,7 @@ from anyio import create_task_group, fail_after, sleep_forever
 
 from api import streams
 from api.gates import ADMIT_AGAIN
-from api.http_protocol import ABORT_EXTENSION
+from api.http_protocol import CONNECTION_EXTENSION
 from api.streams import EventStream, Streams
 from domain.access import OWNER
 from domain.cursors import Start
@@ -28,7 +28,7 @@ class Client:
         self.takes_the_end = takes_the_end
         self.chunks: list[bytes] = []
         self.cut = Signal()
-        self.scope: Any = {"extensions": {ABORT_EXTENSION: {"abort": self.cut.set}}, ADMIT_AGAIN: lambda: OWNER}
+        self.scope: Any = {"extensions": {CONNECTION_EXTENSION: {"abort": self.cut.set}}, ADMIT_AGAIN: lambda: OWNER}
 
     async def receive(self) -> Any:
         await sleep_forever()

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from api.http_protocol import ABORT_EXTENSION, ConnectionLimits
+from api.http_protocol import CONNECTION_EXTENSION, ConnectionLimits
 from api.server import Server, listen
 
 
@@ -44,7 +44,7 @@ class Echo:
         elif scope["path"] == "/refuse":
             await self.answer(send, 401, b"refused")
         elif scope["path"] == "/abort":
-            scope["extensions"][ABORT_EXTENSION]["abort"]()
+            scope["extensions"][CONNECTION_EXTENSION]["abort"]()
         elif scope["path"] == "/large":
             await self.answer(send, 200, b"x" * 16_000_000)
         elif scope["path"] == "/streams":
