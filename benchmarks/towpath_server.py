@@ -62,7 +62,8 @@ class Publisher:
         sessions, events, burst = int(query["sessions"]), int(query["events"]), int(query["burst"])
         for begin in range(0, events, burst):
             for _ in range(begin, min(events, begin + burst)):
-                await self._publish_next(sessions)
+                self._publish_next(sessions)
+            await self._settle(down_to=self._in_flight)
             await asyncio.sleep(0)  # as the peers yield
         if "settled" in query:
             await self._settle(down_to=0)
@@ -75,16 +76,15 @@ class Publisher:
         while sent < events:
             due = min(events, int((time.monotonic() - begun) * rate))
             for _ in range(sent, due):
-                await self._publish_next(sessions)
+                self._publish_next(sessions)
+            await self._settle(down_to=self._in_flight)
             sent = due
             await asyncio.sleep(0.001)
 
-    async def _publish_next(self, sessions: int) -> None:
+    def _publish_next(self, sessions: int) -> None:
         owner = self._owners[next(self._turns) % sessions]
         content = f"t={time.monotonic_ns()} {PADDING}"[:CONTENT_CHARACTERS]
         self._undurable.append(owner.record(SessionOutput(stream="stdout", content=content)))
-        if len(self._undurable) > self._in_flight:
-            await self._settle(down_to=self._in_flight)
 
     async def _settle(self, *, down_to: int) -> None:
         while len(self._undurable) > down_to:

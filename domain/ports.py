@@ -48,6 +48,9 @@ class Batch(Struct, gc=False):
     rendered: bytes | None = None
 
 
+Take = Callable[[Batch], bool]
+
+
 class Listing(Struct, frozen=True, kw_only=True, gc=False):
     """A session as the listing holds it, written with each append."""
 
@@ -169,12 +172,15 @@ class EventLog(Protocol):
         with a position as its ``earliest``, if events of one of *sessions* after *after* were trimmed.
         """
 
-    def watch(self, session_id: SessionId | None, wake: Wake) -> Callable[[], None]:
+    def watch(self, session_id: SessionId | None, wake: Wake, take: Take | None = None) -> Callable[[], None]:
         """Call *wake* after each commit that holds events of the session (`None`: lifecycle events of any session).
 
         *wake* runs in the event loop, must not block and must not raise; while events come fast, calls are joined
-        over a few milliseconds. A watcher looks after it was called, and once after it began to watch. Costs nothing
-        while nothing happens. Returns the function that ends the watch.
+        over some milliseconds, the longer the more watch. A watcher looks after it was called, and once after it began
+        to watch. Costs nothing while nothing happens. Returns the function that ends the watch.
+
+        *take* may be handed all that a commit holds of the session in place of a wake: a watcher that has all before it
+        need not read. *wake* follows where it returns False.
         """
 
     def watchers(self, session_id: SessionId) -> int:

@@ -6,6 +6,7 @@ asyncio's by nature, as the durable log is: an append is a future, and a commit 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +15,7 @@ from msgspec import UNSET, Struct, field
 from contracts.events import LIFECYCLE_TYPES, Event
 from domain.errors import BlobNotFound, CursorExpired, SequenceConflict, SessionNotFound, TowpathError
 from domain.ids import Epoch, SessionId, make_epoch
-from domain.ports import Batch, Blob, Head, Listing, ListingFilter, Recorded, StoredSnapshot, Wake
+from domain.ports import Batch, Blob, Head, Listing, ListingFilter, Recorded, StoredSnapshot, Take, Wake
 from infrastructure.eventlogs.recording import encode_events, select
 from infrastructure.eventlogs.tail import Watchers
 
@@ -54,7 +55,7 @@ class MemoryEventLog:
         self._watchers = Watchers(window_seconds=window_seconds)
         self._sessions: dict[SessionId, _Session] = {}
         self._expired = 0
-        self._line: list[Callable[[], set[SessionId | None]]] = []
+        self._line: list[Callable[[], Sequence[Recorded]]] = []
 
     def append(
         self,
@@ -69,23 +70,22 @@ class MemoryEventLog:
         future: asyncio.Future[None] = self._loop.create_future()
         encoded = encode_events(session_id, events, expected_seq)
 
-        def commit() -> set[SessionId | None]:
+        def commit() -> Sequence[Recorded]:
             try:
                 session = self._fence(session_id, expected_seq)
             except TowpathError as error:
                 if not future.done():
                     future.set_exception(error)
                     future.exception()
-                return set()
-            touched: set[SessionId | None] = {session_id} if encoded else set()
+                return ()
+            recorded = []
             for kind, timestamp, data in encoded:
                 session.seq += 1
                 self.position += 1
-                session.events.append(Recorded(session_id, session.seq, self.position, kind, data))
+                recorded.append(Recorded(session_id, session.seq, self.position, kind, data))
                 session.timestamps.append(timestamp)
                 self.counts[kind] += 1
-                if kind in LIFECYCLE_TYPES:
-                    touched.add(None)
+            session.events += recorded
             session.batches.clear()
             session.listing = listing
             session.blobs |= {blob.blob_id: blob.data for blob in blobs}
@@ -97,7 +97,7 @@ class MemoryEventLog:
                 session.drop(len(session.events) - 1)
             if not future.done():
                 future.set_result(None)
-            return touched
+            return recorded
 
         if not self._line:
             self._loop.call_soon(self._commit)
@@ -106,7 +106,12 @@ class MemoryEventLog:
 
     def _commit(self) -> None:
         line, self._line = self._line, []
-        self._watchers.notify(set().union(*[commit() for commit in line]))
+        news: dict[SessionId | None, list[Recorded]] = {}
+        for event in chain.from_iterable([commit() for commit in line]):
+            news.setdefault(event.session_id, []).append(event)
+            if event.type in LIFECYCLE_TYPES:
+                news[None] = []
+        self._watchers.notify(news.items())
 
     def _fence(self, session_id: SessionId, expected_seq: int) -> _Session:
         session = self._sessions.get(session_id)
@@ -155,8 +160,8 @@ class MemoryEventLog:
         found, complete = select(events, 0, limit, types)
         return Batch(found, max(after, self.position) if complete else found[-1].position, complete)
 
-    def watch(self, session_id: SessionId | None, wake: Wake) -> Callable[[], None]:
-        return self._watchers.watch(session_id, wake)
+    def watch(self, session_id: SessionId | None, wake: Wake, take: Take | None = None) -> Callable[[], None]:
+        return self._watchers.watch(session_id, wake, take)
 
     def watchers(self, session_id: SessionId) -> int:
         return self._watchers.count(session_id)

@@ -20,7 +20,7 @@ import apsw
 from contracts.events import Event
 from domain.errors import CursorExpired, LogUnavailable, SessionQuarantined
 from domain.ids import Epoch, SessionId
-from domain.ports import Batch, Blob, Head, Listing, ListingFilter, StoredSnapshot, Wake
+from domain.ports import Batch, Blob, Head, Listing, ListingFilter, StoredSnapshot, Take, Wake
 from infrastructure.eventlogs import reader
 from infrastructure.eventlogs.commit import Append, Commit, Order
 from infrastructure.eventlogs.recording import encode_events, select
@@ -192,8 +192,8 @@ class SqliteEventLog:
             self._tails.learn(waiting[one.session_id], one.known)
         return batch
 
-    def watch(self, session_id: SessionId | None, wake: Wake) -> Callable[[], None]:
-        end = self._watchers.watch(session_id, wake)
+    def watch(self, session_id: SessionId | None, wake: Wake, take: Take | None = None) -> Callable[[], None]:
+        end = self._watchers.watch(session_id, wake, take)
         if session_id is None:
             return end
         self._tails.keep(session_id)
@@ -247,9 +247,9 @@ class SqliteEventLog:
                 future.set_result(result)
         for future, error in commit.failures:
             _fail(future, error)
-        self._watchers.notify([change.session_id for change in commit.changes if change.events])
+        self._watchers.notify([(change.session_id, change.events) for change in commit.changes if change.events])
         if commit.lifecycle:
-            self._watchers.notify((None,))
+            self._watchers.notify(((None, ()),))
 
     def _order(self, method: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()

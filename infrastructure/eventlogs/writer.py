@@ -5,8 +5,8 @@ took 2.6 s beside one. So rows go in by statements that hold up to 256 of them.
 """
 
 import asyncio
-import copy
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -16,6 +16,7 @@ from typing import Any
 from zlib import crc32
 
 import apsw
+from msgspec.structs import replace
 
 from contracts.events import LIFECYCLE_TYPES
 from domain.errors import SequenceConflict, SessionNotFound, TowpathError
@@ -37,6 +38,10 @@ from infrastructure.eventlogs.schema import (
 )
 
 COMMIT_APPENDS = 4_096
+# Behind a large commit the next one waits for company: an append costs 6.6 µs of SQLite in a commit of 75, 5.0 in one
+# of 300.
+BUSY_APPENDS = 64
+GATHER_SECONDS = 0.002
 CACHED_SESSIONS = 8_192
 ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
 
@@ -113,12 +118,15 @@ class Writer:
         connection.set_wal_hook(self._count_pages)
 
     def _work(self) -> None:
-        running = True
+        running, busy = True, False
         while running:
             jobs: list[Append | Order | None] = [self._queue.get()]
+            if busy:
+                time.sleep(GATHER_SECONDS)
             with suppress(Empty):
                 while len(jobs) < COMMIT_APPENDS:
                     jobs.append(self._queue.get_nowait())
+            busy = len(jobs) >= BUSY_APPENDS
             appends: list[Append] = []
             for job in jobs:
                 if isinstance(job, Append):
@@ -222,7 +230,7 @@ class Writer:
         """Return what a transaction may change of a session: a copy. A first append makes the session."""
         stored = self._load(append.session_id)
         if stored is not None:
-            row = copy.copy(stored)
+            row = replace(stored)
         elif append.expected_seq:
             raise SessionNotFound(append.session_id)
         else:
@@ -266,7 +274,7 @@ class Writer:
         stored = self._load(session_id)
         if stored is None:
             raise SessionNotFound(session_id)
-        row = copy.copy(stored)
+        row = replace(stored)
         if row.deleted_at is not None:
             return row.earliest
         if snapshot.seq > row.seq:

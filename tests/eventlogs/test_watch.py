@@ -9,7 +9,7 @@ from anyio import Event, create_task_group, fail_after
 from anyio.lowlevel import checkpoint
 
 from contracts.events import SessionStatus
-from domain.ports import EventLog
+from domain.ports import Batch, EventLog
 from tests.eventlogs.stage import A, B, created, opened
 
 WINDOW_SECONDS = 0.05
@@ -170,3 +170,41 @@ async def test_a_reader_that_looks_when_woken_misses_nothing(log: EventLog) -> N
                 await pending
 
     assert sorted(seen) == sorted([*range(1, 401)] * 3)
+
+
+async def test_a_watcher_may_take_what_a_commit_brought(log: EventLog) -> None:
+    owner = await created(log, A)
+    bell = Bell()
+    taken: list[Batch] = []
+
+    def take(batch: Batch) -> bool:
+        taken.append(batch)
+        return len(taken) == 1
+
+    log.watch(A, bell, take)
+
+    await owner.write("x", "y")
+    await checkpoint()
+
+    assert [event.seq for event in taken[0].events] == [2, 3]
+    assert (taken[0].upto, taken[0].complete) == (3, True)
+    assert bell.rung == 0
+
+    await anyio.sleep(WINDOW_SECONDS)
+    await owner.write("z")
+    await bell.wait()
+
+    assert [event.seq for event in taken[-1].events] == [4]
+
+
+async def test_joined_wakes_hand_over_nothing(log: EventLog) -> None:
+    owner = await created(log, A)
+    bell = Bell()
+    taken: list[Batch] = []
+    log.watch(A, bell, lambda batch: taken.append(batch) is None)
+    for _ in range(3):
+        await owner.write("x")
+
+    await bell.wait()
+
+    assert [event.seq for batch in taken for event in batch.events] == [2]
