@@ -166,8 +166,7 @@ async def look_through(log: EventLog) -> AsyncIterator[tuple[str, bool]]:
     while page := await log.page(ListingFilter(), before=before, limit=PAGE):
         for listing, head in page:
             yield listing.session_id, await _is_sound(log, listing.session_id, head.earliest, head.seq)
-        last = page[-1][0]
-        before = (last.last_activity, last.session_id)
+        before = (head.last_activity, listing.session_id)
 
 
 async def _is_sound(log: EventLog, session_id: SessionId, after: int, last: int) -> bool:

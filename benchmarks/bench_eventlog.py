@@ -56,7 +56,6 @@ class Publisher:
             working_dir="/srv/project",
             status="running",
             created_at=0,
-            last_activity=now,
             archived=False,
             at_rest=False,
         )

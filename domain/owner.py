@@ -10,7 +10,7 @@ from contracts.codec import encode
 from contracts.events import AgentMessage, AgentThought, Event, SessionCreated, SessionOutput
 from domain.errors import SessionNotFound
 from domain.ids import SessionId, TurnId
-from domain.ports import Agent, Blob, Clock, EventLog
+from domain.ports import Agent, Blob, Clock, EventLog, Listing
 from domain.state import SessionState, apply, begin, listing
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Owner:
         self._unacknowledged = 0
         self._log = log
         self._clock = clock
+        self._listing: Listing | None = None
 
     @classmethod
     def create(
@@ -75,7 +76,7 @@ class Owner:
             state.session_id,
             stamped,
             expected_seq=before,
-            listing=listing(state),
+            listing=self._listed(state),
             snapshot=snapshot,
             blobs=blobs,
         )
@@ -132,6 +133,13 @@ class Owner:
             await self._followed.wait()
         if self.lost is not None:
             raise self.lost
+
+    def _listed(self, state: SessionState) -> Listing:
+        """Return the session's row, the same object while it is the same: the log then need not compare it."""
+        row = listing(state)
+        if self._listing is None or row != self._listing:
+            self._listing = row
+        return self._listing
 
     def _fold(self, events: Sequence[Event]) -> tuple[list[Event], SessionState]:
         # A clock that was set back must not put an event before its predecessor.

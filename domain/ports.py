@@ -52,7 +52,7 @@ Take = Callable[[Batch], bool]
 
 
 class Listing(Struct, frozen=True, kw_only=True, gc=False):
-    """A session as the listing holds it, written with each append."""
+    """A session as the listing holds it, written when it changes."""
 
     session_id: SessionId
     mode: str
@@ -60,7 +60,6 @@ class Listing(Struct, frozen=True, kw_only=True, gc=False):
     working_dir: str
     status: Status
     created_at: int
-    last_activity: int
     archived: bool
     at_rest: bool
     project_id: str | UnsetType = UNSET
@@ -74,12 +73,14 @@ class Head(Struct, frozen=True, gc=False):
     """How far a session's log goes. ``earliest`` is the seq before the first event that is kept.
 
     ``listing`` is `None` for what listings don't show: the system's own log, and a deleted session's tombstone.
+    ``last_activity`` is the timestamp of the newest event, and 0 for those.
     """
 
     epoch: Epoch
     seq: int
     earliest: int
     listing: Listing | None
+    last_activity: int = 0
     deleted: bool = False
 
 

@@ -93,14 +93,15 @@ class Reading:
 
     async def status(self, session_id: SessionId) -> views.SessionStatusView:
         """Return how a session stands. Raises SessionNotFound."""
-        row = _listed(session_id, await self._log.head(session_id))
+        head = await self._log.head(session_id)
+        row = _listed(session_id, head)
         started = row.process_started_at
         return views.SessionStatusView(
             session_id=session_id,
             status=row.status,
             mode=row.mode,
             created_at=row.created_at,
-            last_activity=row.last_activity,
+            last_activity=head.last_activity,
             pid=None if row.pid is UNSET else row.pid,
             uptime=0 if started is UNSET else max(0, self._clock.now() - started),
         )
@@ -262,10 +263,10 @@ def _listed(session_id: SessionId, head: Head) -> Listing:
 
 def session_view(row: Listing, head: Head) -> views.Session:
     """Return a session as clients see it."""
-    return _view(row, format_cursor(head.epoch, head.seq))
+    return _view(row, format_cursor(head.epoch, head.seq), head.last_activity)
 
 
-def _view(row: Listing | SessionState, cursor: str) -> views.Session:
+def _view(row: Listing | SessionState, cursor: str, last_activity: int) -> views.Session:
     return views.Session(
         session_id=row.session_id,
         mode=row.mode,
@@ -274,7 +275,7 @@ def _view(row: Listing | SessionState, cursor: str) -> views.Session:
         project_id=row.project_id,
         status=row.status,
         created_at=row.created_at,
-        last_activity=row.last_activity,
+        last_activity=last_activity,
         cursor=cursor,
         origin=row.origin,
         archived=row.archived,
@@ -285,7 +286,7 @@ def _view(row: Listing | SessionState, cursor: str) -> views.Session:
 def state_view(state: SessionState, epoch: Epoch) -> views.SessionState:
     """Return a folded state as clients see it."""
     return views.SessionState(
-        session=_view(state, format_cursor(epoch, state.seq)),
+        session=_view(state, format_cursor(epoch, state.seq), state.last_activity),
         turn=state.turn,
         queue=list(state.queue),
         held=state.held,

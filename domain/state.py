@@ -213,7 +213,6 @@ def listing(state: SessionState) -> Listing:
         working_dir=state.working_dir,
         status=state.status,
         created_at=state.created_at,
-        last_activity=state.last_activity,
         archived=state.archived,
         at_rest=state.at_rest,
         project_id=state.project_id,

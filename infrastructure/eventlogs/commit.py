@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from contracts.codec import encode
 from domain.ids import Epoch, SessionId
@@ -55,7 +54,7 @@ class Commit(Struct, frozen=True):
 
 
 class Row(Struct):
-    """What two tables hold of a session; ``listed`` is the listing as it is stored, without its last activity."""
+    """What two tables hold of a session."""
 
     key: int
     session_id: SessionId
@@ -70,14 +69,14 @@ class Row(Struct):
     oldest: int = 0
     run: int = 0
     listing: Listing | None = None
-    listed: Listing | None = None
+    last_activity: int | None = None
 
     def known(self) -> Known:
-        head = Head(self.epoch, self.seq, self.earliest, self.listing, self.deleted_at is not None)
+        deleted = self.deleted_at is not None
+        head = Head(self.epoch, self.seq, self.earliest, self.listing, self.last_activity or 0, deleted)
         return Known(head, self.position, self.trimmed)
 
     def head_columns(self) -> tuple[Any, ...]:
-        last_activity = None if self.listing is None else self.listing.last_activity
         return (
             self.key,
             self.seq,
@@ -88,20 +87,15 @@ class Row(Struct):
             self.largest,
             self.oldest,
             self.run,
-            last_activity,
+            self.last_activity,
         )
 
     def session_columns(self) -> tuple[Any, ...]:
         own = (self.key, self.session_id, self.epoch, self.deleted_at)
-        shown = self.listed
+        shown = self.listing
         if shown is None:
             return (*own, None, None, None, None, None)
         return (*own, encode(shown), shown.status, shown.mode, shown.archived, shown.at_rest)
-
-
-def listed(listing: Listing | None) -> Listing | None:
-    """Leave out what changes with each append."""
-    return None if listing is None else replace(listing, last_activity=0)
 
 
 class Entry(Struct):

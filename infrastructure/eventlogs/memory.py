@@ -36,7 +36,8 @@ class _Session(Struct):
     batches: dict[tuple[object, ...], Batch] = field(default_factory=dict)
 
     def head(self) -> Head:
-        return Head(self.epoch, self.seq, self.earliest, self.listing, self.deleted_at is not None)
+        last_activity = 0 if self.listing is None else self.timestamps[-1]
+        return Head(self.epoch, self.seq, self.earliest, self.listing, last_activity, self.deleted_at is not None)
 
     def drop(self, count: int) -> None:
         del self.events[:count], self.timestamps[:count]
@@ -187,7 +188,7 @@ class MemoryEventLog:
             return all(wanted in (UNSET, actual) for wanted, actual in pairs)
 
         def place(listing: Listing) -> tuple[int, SessionId]:
-            return listing.last_activity, listing.session_id
+            return self._sessions[listing.session_id].timestamps[-1], listing.session_id
 
         found = [
             (session.listing, session.head())

@@ -21,7 +21,7 @@ from infrastructure.eventlogs.schema import Execute, Salts, body_checksum, check
 from infrastructure.eventlogs.tail import Known
 
 # The port's own structs are no contract: they never leave the process but for this file.
-_decode_listing = msgspec.json.Decoder(Listing).decode
+decode_listing = msgspec.json.Decoder(Listing).decode
 _decode_integers = msgspec.json.Decoder(list[int]).decode
 
 # How far one read with a filter looks: 4096 events take about 3 ms.
@@ -92,11 +92,6 @@ class Stored(NamedTuple):
     known: Known
     mean: float
     largest: int
-
-
-def decode_listing(data: bytes, last_activity: int) -> Listing:
-    """Put together what two tables hold of a listing."""
-    return msgspec.structs.replace(_decode_listing(data), last_activity=last_activity)
 
 
 @contextmanager
@@ -230,10 +225,10 @@ def read_listed(
     ]
     with transaction(connection) as execute:
         rows = execute(LISTED, (*(before or (2**63 - 1, "")), *wanted, limit)).fetchall()
-    listings = [decode_listing(listing, last_activity) for *_, listing, last_activity in rows]
+    listings = [decode_listing(listing) for *_, listing, _ in rows]
     return [
-        (listing, Head(epoch, seq, earliest, listing))
-        for listing, (epoch, seq, earliest, *_) in zip(listings, rows, strict=True)
+        (listing, Head(epoch, seq, earliest, listing, last_activity))
+        for listing, (epoch, seq, earliest, _, last_activity) in zip(listings, rows, strict=True)
     ]
 
 
@@ -280,8 +275,8 @@ def _load_all(execute: Execute, sessions: Collection[SessionId]) -> list[Stored]
 def _stored(row: tuple[Any, ...]) -> tuple[Stored, bool]:
     session_id, key, epoch, seq, position, earliest, trimmed, size, largest, listing, *rest = row
     last_activity, deleted, quarantined = rest
-    shown = None if listing is None else decode_listing(listing, last_activity)
-    head = Head(epoch, seq, earliest, shown, bool(deleted))
+    shown = None if listing is None else decode_listing(listing)
+    head = Head(epoch, seq, earliest, shown, last_activity or 0, bool(deleted))
     mean = size / max(1, seq - earliest)
     return Stored(session_id, key, Known(head, position, trimmed), mean, largest), bool(quarantined)
 

@@ -22,7 +22,7 @@ from contracts.events import LIFECYCLE_TYPES
 from domain.errors import SequenceConflict, SessionNotFound, TowpathError
 from domain.ids import SessionId, make_epoch
 from domain.ports import Recorded, StoredSnapshot
-from infrastructure.eventlogs.commit import Append, Change, Commit, Entry, Group, Order, Row, listed
+from infrastructure.eventlogs.commit import Append, Change, Commit, Entry, Group, Order, Row
 from infrastructure.eventlogs.reader import decode_listing
 from infrastructure.eventlogs.schema import (
     CHECKPOINT_PAGES,
@@ -214,7 +214,11 @@ class Writer:
             group.events += (row.key << SEQ_BITS | seq, position, kind, timestamp, lifecycle, checksum, data)
         if append.events:
             group.position = row.position = position
-        row.seq, row.bytes, row.listing, row.run = seq, size, append.listing, self._run
+            row.last_activity = None if append.listing is None else append.events[-1][1]
+        if append.listing is not row.listing and append.listing != row.listing:
+            row.listing = append.listing
+            entry.rewrite = True
+        row.seq, row.bytes, row.run = seq, size, self._run
         if append.snapshot is not None:
             group.snapshots.append(_snapshot(row, StoredSnapshot(seq, append.snapshot)))
         for blob in append.blobs:
@@ -222,7 +226,8 @@ class Writer:
             group.blobs.append((row.key, blob.blob_id, checksum, blob.data))
         if append.events and append.events[-1][0] == "session-deleted":
             _, row.oldest, data = append.events[-1]
-            row.deleted_at, row.listing, row.earliest, row.bytes = row.oldest, None, seq - 1, len(data)
+            row.deleted_at, row.listing, row.last_activity = row.oldest, None, None
+            row.earliest, row.bytes = seq - 1, len(data)
             entry.rewrite = True
             group.deleted.append(row)
 
@@ -248,9 +253,7 @@ class Writer:
         for entry in group.entries.values():
             row = entry.row
             heads += row.head_columns()
-            shown = listed(row.listing)
-            if entry.rewrite or shown != row.listed:
-                row.listed = shown
+            if entry.rewrite:
                 sessions += row.session_columns()
         self._insert(UPSERT_HEADS, HEAD_WIDTH, heads)
         self._insert(UPSERT_SESSIONS, SESSION_WIDTH, sessions)
@@ -317,8 +320,7 @@ class Writer:
                 return None
             *columns, listing, last_activity = found[0]
             row = Row(*columns)
-            row.listing = None if listing is None else decode_listing(listing, last_activity)
-            row.listed = listed(row.listing)
+            row.listing, row.last_activity = None if listing is None else decode_listing(listing), last_activity
             self._rows[session_id] = row
         return row
 

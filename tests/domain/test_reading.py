@@ -35,7 +35,6 @@ async def filled(events: Sequence[Event], *, keep: int | None = None) -> FaultyE
         working_dir="/",
         status="idle",
         created_at=1,
-        last_activity=1,
         archived=False,
         at_rest=True,
     )

@@ -39,7 +39,6 @@ class Owner:
             working_dir="/",
             status=self.status,
             created_at=1_000,
-            last_activity=self.now,
             archived=self.archived,
             at_rest=self.at_rest,
         )

@@ -466,8 +466,8 @@ async def test_lists_by_last_activity_in_pages(log: EventLog) -> None:
     await hidden.create(listing=None)
 
     first = await log.page(ListingFilter(), before=None, limit=2)
-    last = first[-1][0]
-    second = await log.page(ListingFilter(), before=(last.last_activity, last.session_id), limit=2)
+    last, head = first[-1]
+    second = await log.page(ListingFilter(), before=(head.last_activity, last.session_id), limit=2)
 
     assert [listing.session_id for listing, _ in [*first, *second]] == [C, B, A]
     assert [head for _, head in [*first, *second]] == [await log.head(one) for one in (C, B, A)]
@@ -484,7 +484,7 @@ async def test_a_session_that_moves_up_between_pages_is_neither_lost_nor_blocks(
     first = await log.page(ListingFilter(), before=None, limit=1)
     owners[0].now = 9_000
     await owners[0].write("x")
-    rest = await log.page(ListingFilter(), before=(first[0][0].last_activity, C), limit=5)
+    rest = await log.page(ListingFilter(), before=(first[0][1].last_activity, C), limit=5)
     again = await log.page(ListingFilter(), before=None, limit=1)
 
     assert [listing.session_id for listing, _ in rest] == [B]

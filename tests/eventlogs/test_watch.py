@@ -201,7 +201,12 @@ async def test_joined_wakes_hand_over_nothing(log: EventLog) -> None:
     owner = await created(log, A)
     bell = Bell()
     taken: list[Batch] = []
-    log.watch(A, bell, lambda batch: taken.append(batch) is None)
+
+    def take(batch: Batch) -> bool:
+        taken.append(batch)
+        return True
+
+    log.watch(A, bell, take)
     for _ in range(3):
         await owner.write("x")
 
