@@ -25,7 +25,8 @@ from contracts.problems import PROBLEM_JSON, Code, Problem
 
 CONNECTION_EXTENSION = "towpath.connection"
 """In a request's ``scope["extensions"]``: ``abort()`` cuts the connection, with what it has not sent; ``put(chunk)``
-writes a piece of the answer that has begun, framed already (RFC 9112, 7.1), and says whether the client had room."""
+writes a piece of the answer that has begun, framed already (RFC 9112, 7.1), and says whether the client had room;
+``on_gone(listener)`` has *listener* called when the connection is lost, in place of a task that waits to `receive`."""
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 1024 * 1024
 UPGRADE_BYTES = 8192
@@ -83,6 +84,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _content_limit = 0
     _unsent = 0
     _keep_alive = False
+    _listener: Callable[[], None] | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -97,6 +99,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._disarm()
         self.waiting.pop(self, None)
         super().connection_lost(exc)
+        if self._listener is not None:
+            self._listener()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -192,8 +196,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(self.connections) > self.limits.connections and path not in self.limits.spared_paths:
             self._refuse_overload(path, fields)
             raise _Stop
-        self.scope["extensions"] = {CONNECTION_EXTENSION: {"abort": self.transport.abort, "put": self._put}}
+        connection: dict[object, object] = {"abort": self.transport.abort, "put": self._put, "on_gone": self._on_gone}
+        self.scope["extensions"] = {CONNECTION_EXTENSION: connection}
         super().on_headers_complete()
+        self._listener = None
         self._keep_alive = self.cycle.keep_alive
         self._phase, self._seen, self._content = _Phase.BODY, 0, 0
         self.waiting.pop(self, None)
@@ -207,8 +213,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _put(self, chunk: bytes) -> bool:
         if self.flow.write_paused or self.transport.is_closing():
             return False
-        self.transport.write(chunk)
+        self.cycle.transport.write(chunk)
         return True
+
+    def _on_gone(self, listener: Callable[[], None]) -> None:
+        self._listener = listener
+        if self.cycle.disconnected:
+            listener()
 
     def _fault(self, fields: dict[bytes, bytes]) -> str | None:
         """Return what is wrong with a head that llhttp let through. Makes a target in absolute form a path."""
@@ -248,7 +259,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._phase, self._seen = _Phase.ANSWER, 0
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keep_alive
-        self.cycle.transport = self.transport
+        if self.scope["method"] == "GET" and not self.expect_100_continue and not self.cycle.response_started:
+            self.cycle.transport = cast("asyncio.Transport", _HeldHead(self))
+        else:
+            self.cycle.transport = self.transport
         if self.cycle.response_complete:
             self._rest()
 
@@ -355,6 +369,26 @@ class _EarlyAnswer:
         self.write = protocol.transport.write
         self.is_closing = protocol.transport.is_closing
         self.close = protocol.linger
+
+
+class _HeldHead:
+    """What a cycle writes an answer's head to: it waits for the first piece of the body, and both go as one.
+
+    A send to a socket is a tenth of what a small answer costs.
+    """
+
+    def __init__(self, protocol: LimitedHttpProtocol) -> None:
+        self._protocol = protocol
+        self._head: bytes | None = None
+        self.is_closing = protocol.transport.is_closing
+        self.close = protocol.transport.close
+
+    def write(self, data: bytes) -> None:
+        if self._head is None:
+            self._head = data
+            return
+        self._protocol.cycle.transport = self._protocol.transport
+        self._protocol.transport.write(self._head + data)
 
 
 def make_protocol(limits: ConnectionLimits) -> type[LimitedHttpProtocol]:

@@ -1,7 +1,7 @@
 """The open event streams: each a cursor into the log, woken when there is more.
 
 asyncio by nature: a stream waits on one bare future, which the log, the heartbeat sweep, a drain and a revocation
-resolve alike, and one task an open stream watches for the client's going. No stream has a timer of its own.
+resolve alike, and so does the connection when its client goes. No stream has a timer of its own.
 """
 
 import asyncio
@@ -128,12 +128,21 @@ class Stream:
         self._woken = False
         self._future: asyncio.Future[None] | None = None
 
-    def connect(self, scope: Scope) -> None:
-        """Take what the server offers of its connection: to cut it, and to write past what stands before `send`."""
+    def connect(self, scope: Scope) -> bool:
+        """Take what the server offers of its connection; return whether it will tell when the client is gone."""
         extensions: dict[str, Any] = scope.get("extensions") or {}
         connection = extensions.get(CONNECTION_EXTENSION, {})
         self.abort = connection.get("abort")
         self.put = connection.get("put", _no_room)
+        if "on_gone" not in connection:
+            return False
+        connection["on_gone"](self.leave)
+        return True
+
+    def leave(self) -> None:
+        """Let the stream end: its client is gone."""
+        self.gone = True
+        self.wake()
 
     def wake(self) -> None:
         """Let the stream look again: there is more, or it shall beat, or end."""
@@ -330,8 +339,9 @@ class EventStream:
             await send({"type": "http.response.body", "body": self._closing(admitted), "more_body": False})
             return
         stream = admitted
-        stream.connect(scope)
-        watcher = asyncio.get_running_loop().create_task(_until_gone(receive, stream))
+        watcher = None
+        if not stream.connect(scope):
+            watcher = asyncio.get_running_loop().create_task(_until_gone(receive, stream))
         end_watch = self._source.watch(stream.wake, partial(self._take, stream))
         try:
             await self._pump(stream, send)
@@ -339,7 +349,8 @@ class EventStream:
                 await self._send(stream, send, b"", more=False)
         finally:
             end_watch()
-            watcher.cancel()
+            if watcher is not None:
+                watcher.cancel()
             self._streams.release(stream)
 
     async def _pump(self, stream: Stream, send: Send) -> None:
@@ -427,5 +438,4 @@ def _no_room(_: bytes) -> bool:
 async def _until_gone(receive: Receive, stream: Stream) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    stream.gone = True
-    stream.wake()
+    stream.leave()
