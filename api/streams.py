@@ -32,7 +32,7 @@ from domain.reading import Opening, StoreOpening
 logger = logging.getLogger(__name__)
 
 CloseReason = Literal["drain", "overload", "revoked"]
-PAGE_EVENTS = 512
+PAGE_EVENTS = 1024
 RETRY_MS = 2000
 # The sweep looks at every stream: 10,000 take 2 ms, so once a second is free.
 SWEEP_SECONDS = 1.0

@@ -16,7 +16,7 @@ from domain.access import Principal
 from domain.ids import Epoch, SessionId, TurnId
 
 Wake = Callable[[], None]
-BATCH_BYTES = 128 * 1024
+BATCH_BYTES = 256 * 1024
 LOGIN_SECONDS = 30 * 24 * 60 * 60
 
 
