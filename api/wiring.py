@@ -88,6 +88,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         stack.callback(tasks.cancel_scope.cancel)
         workspace = Workspace(roots=settings.roots)
         launcher = _launcher(settings, workspace, tasks)
+        system = SystemLog(log=log, clock=clock)
         sessions = Sessions(
             log=log,
             launcher=launcher,
@@ -100,6 +101,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
                 retention_bytes=settings.retention_bytes,
                 retention_ms=int(settings.retention_seconds * 1000),
             ),
+            system=system,
         )
         doorkeeper = Doorkeeper(
             credentials=credentials,
@@ -107,7 +109,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             log=log,
             launcher=launcher,
             audit=audit,
-            emit=SystemLog(log=log, clock=clock).emit,
+            emit=system.emit,
             monotonic=time.monotonic,
             url=settings.url,
         )

@@ -426,11 +426,13 @@ class ProjectDeleted(EventBase, frozen=True, kw_only=True, tag="project-deleted"
 
 
 class RuleCreated(EventBase, frozen=True, kw_only=True, tag="rule-created"):
-    """An answer is remembered as a rule for a session or a project."""
+    """An answer is remembered as a rule for a session or a project: for this very command, asked for in this way."""
 
     rule_id: Identifier
     effect: Literal["allow", "deny"]
     command: str
+    kind: str | UnsetType = UNSET
+    working_dir: str | UnsetType = UNSET
     for_session: Identifier | UnsetType = UNSET
     for_project: Identifier | UnsetType = UNSET
 

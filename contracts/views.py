@@ -173,6 +173,35 @@ class AgentList(View, frozen=True, kw_only=True):
     agents: list[Agent]
 
 
+class Project(View, frozen=True, kw_only=True):
+    """A directory that groups sessions."""
+
+    project_id: Identifier
+    name: str
+    root_dir: str
+    created_at: Milliseconds
+
+
+class Rule(View, frozen=True, kw_only=True):
+    """What may run without asking, must be asked, or may not run: from the configuration, or a remembered answer.
+
+    An absent member does not restrict. Configured rules are patterns, in their order; a remembered one is for exactly
+    this command, as `kind` wanted it, in exactly this directory where it allows.
+    """
+
+    rule_id: Identifier
+    source: Literal["configured", "remembered"]
+    effect: Literal["allow", "ask", "deny"]
+    mode: str | UnsetType = UNSET
+    kind: str | UnsetType = UNSET
+    command: str | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    working_dir: str | UnsetType = UNSET
+    for_session: Identifier | UnsetType = UNSET
+    for_project: Identifier | UnsetType = UNSET
+    created_at: Milliseconds | UnsetType = UNSET
+
+
 class Token(View, frozen=True, kw_only=True):
     """A token, without its secret."""
 

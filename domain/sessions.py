@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from contracts import views
 from contracts.codec import encode
 from contracts.events import (
-    SYSTEM_SESSION_ID,
     CommandSent,
     Event,
     LargeBody,
@@ -42,6 +41,7 @@ from domain.ports import Agent, AgentLauncher, Clock, EventLog, StoredSnapshot, 
 from domain.prompts import check_prompt, check_room, command_sent, first_title
 from domain.reading import fold, session_view
 from domain.state import SessionState
+from domain.system import SYSTEM, SystemLog
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +71,10 @@ class Sessions:
         clock: Clock,
         tasks: TaskGroup,
         limits: Limits,
+        system: SystemLog,
     ) -> None:
         self._log = log
+        self._system = system
         self._launcher = launcher
         self._workspace = workspace
         self._clock = clock
@@ -199,8 +201,8 @@ class Sessions:
             logger.exception("session %s could not be trimmed", session_id)
 
     async def _snapshot(self, session_id: SessionId) -> StoredSnapshot:
-        if session_id == SYSTEM_SESSION_ID:  # nothing is folded from its events
-            return StoredSnapshot((await self._log.head(session_id)).seq, b"")
+        if session_id == SYSTEM:
+            return await self._system.snapshot()
         state = await fold(self._log, session_id)
         return StoredSnapshot(state.seq, encode(state))
 

@@ -151,6 +151,7 @@ class Stage:
         log = MemoryEventLog()
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
+        system = SystemLog(log=log, clock=clock)
         sessions = Sessions(
             log=log,
             launcher=launcher,
@@ -158,6 +159,7 @@ class Stage:
             clock=clock,
             tasks=tasks,
             limits=Limits(prompt_bytes=256 * 1024, queue=32, retention_bytes=1 << 20, retention_ms=1 << 40),
+            system=system,
         )
         credentials = LastingCredentials(files=FilesInMemory(), clock=clock, monotonic=time.monotonic)
         core = Core(
@@ -171,7 +173,7 @@ class Stage:
                 log=log,
                 launcher=launcher,
                 audit=audit,
-                emit=SystemLog(log=log, clock=clock).emit,
+                emit=system.emit,
                 monotonic=time.monotonic,
                 url="http://testserver",
             ),

@@ -17,6 +17,7 @@ from domain.ids import SessionId, TurnId
 from domain.reading import Reading
 from domain.sessions import Limits, Sessions
 from domain.state import SessionState, apply, begin
+from domain.system import SystemLog
 from tests.factories import make_create
 from tests.fakes import FakeClock, FakeLauncher, FakeWorkspace, FaultyEventLog, Play, answer
 
@@ -30,6 +31,7 @@ class Stage:
         self.clock = FakeClock()
         self.launcher = FakeLauncher(play)
         self.reading = Reading(log=self.log, clock=self.clock)
+        self.system = SystemLog(log=self.log, clock=self.clock)
         self.sessions = Sessions(
             log=self.log,
             launcher=self.launcher,
@@ -37,6 +39,7 @@ class Stage:
             clock=self.clock,
             tasks=tasks,
             limits=Limits(**{**LIMITS, **limits}),
+            system=self.system,
         )
 
     async def open(self, **members: Any) -> SessionId:

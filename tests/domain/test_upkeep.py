@@ -1,11 +1,10 @@
-"""How sessions are kept small: owners, snapshots, retention; and the log of what belongs to none."""
+"""How sessions are kept small: owners, snapshots, retention."""
 
 import pytest
 from anyio import create_task_group
 
 from contracts.events import (
     SessionOutput,
-    TokenRevoked,
     TurnCompleted,
 )
 from contracts.requests import UpdateSession
@@ -13,9 +12,7 @@ from domain import owners
 from domain.errors import LogFull, SessionNotFound
 from domain.ports import Turn, TurnEnd
 from domain.reading import fold
-from domain.system import SYSTEM, SystemLog
 from tests.domain.stage import folded, of, staged, status, turns
-from tests.factories import TURN_ID
 from tests.fakes import FakeAgent, wait
 
 
@@ -124,21 +121,6 @@ async def test_a_long_log_has_a_snapshot_and_folds_to_the_same() -> None:
     assert state == folded(events)
 
 
-async def test_the_log_of_the_system_is_trimmed_too(caplog: pytest.LogCaptureFixture) -> None:
-    async with staged(retention_ms=1_000) as stage:
-        system = SystemLog(log=stage.log, clock=stage.clock)
-        for _ in range(3):
-            await system.emit(TokenRevoked(token_id=TURN_ID))
-        stage.clock.time += 5_000
-
-        await stage.sessions.trim()
-        await system.emit(TokenRevoked(token_id=TURN_ID))
-
-        assert (await stage.log.head(SYSTEM)).earliest == 2
-        assert (await stage.log.head(SYSTEM)).seq == 4
-    assert not caplog.records
-
-
 async def test_tombstones_go_when_they_had_their_time() -> None:
     async with staged(retention_ms=1_000) as stage:
         session_id = await stage.open()
@@ -163,25 +145,3 @@ async def test_the_keeper_of_the_log_s_size_never_raises(caplog: pytest.LogCaptu
         await stage.sessions.trim()
 
     assert "could not be trimmed" in caplog.text
-
-
-async def test_the_system_s_log_goes_on_after_a_restart_and_after_a_full_disk() -> None:
-    async with staged() as stage:
-        system = SystemLog(log=stage.log, clock=stage.clock)
-        for _ in range(2):
-            system = SystemLog(log=stage.log, clock=stage.clock)
-            async with create_task_group() as tasks:
-                for _ in range(3):
-                    tasks.start_soon(system.emit, TokenRevoked(token_id=TURN_ID))
-        stage.log.full = True
-        with pytest.raises(LogFull):
-            await system.emit(TokenRevoked(token_id=TURN_ID))
-        stage.log.full = False
-        await system.emit(TokenRevoked(token_id=TURN_ID))
-        events = await stage.events(SYSTEM)
-
-        with pytest.raises(SessionNotFound):
-            await stage.submit(SYSTEM)
-        with pytest.raises(SessionNotFound):
-            await stage.reading.get(SYSTEM)
-    assert [event.seq for event in events] == list(range(1, 8))
