@@ -9,7 +9,7 @@ from api.hosts import HostRules
 from api.openapi import Documents
 from api.parameters import StrictRequest
 from api.problems import answer
-from api.routes import access, documents, events, pages, prompts, service, sessions
+from api.routes import access, context, documents, events, pages, prompts, service, sessions
 from api.services import Services
 from api.settings import Settings
 from api.version import VERSION
@@ -40,6 +40,7 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
             sessions.SessionList,
             sessions.OneSession,
             prompts.Prompts,
+            context.Context,
             events.SessionEvents,
             events.StoreEvents,
             service.Service,

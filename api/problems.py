@@ -31,6 +31,7 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.InvalidCursor: (400, "invalid-cursor"),
     errors.InvalidParameter: (400, "invalid-parameter"),
     errors.InvalidPrompt: (400, "invalid-body"),
+    errors.InvalidContext: (422, "invalid-context"),
     errors.PromptTooLarge: (413, "prompt-too-large"),
     errors.UnknownMode: (422, "unknown-mode"),
     errors.InvalidWorkingDir: (422, "invalid-working-dir"),

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from api.metrics import Metrics
 from api.streams import Streams
+from domain.contexts import Contexts
 from domain.doorkeeper import Doorkeeper
 from domain.ports import AgentLauncher, Audit
 from domain.reading import Reading
@@ -18,6 +19,7 @@ class Services(Struct, frozen=True, kw_only=True):
 
     live: Sessions
     reading: Reading
+    contexts: Contexts
     streams: Streams
     launcher: AgentLauncher
     metrics: Metrics

@@ -90,6 +90,7 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
         yield Services(
             live=core.sessions,
             reading=core.reading,
+            contexts=core.contexts,
             streams=streams,
             launcher=core.launcher,
             metrics=Metrics(log=core.log, sessions=core.sessions, streams=streams, clock=core.clock),

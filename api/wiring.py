@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 from api.settings import Settings
 from contracts.views import Agent as AgentProfile
 from domain.access import FailedAttempts
+from domain.contexts import Contexts
 from domain.doorkeeper import Doorkeeper
 from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog
 from domain.reading import Reading
@@ -47,6 +48,7 @@ class Core(NamedTuple):
     audit: Audit
     sessions: Sessions
     reading: Reading
+    contexts: Contexts
     tasks: TaskGroup
 
 
@@ -125,6 +127,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             audit=audit,
             sessions=sessions,
             reading=Reading(log=log, clock=clock),
+            contexts=Contexts(log=log, workspace=workspace),
             tasks=tasks,
         )
 

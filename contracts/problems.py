@@ -19,6 +19,7 @@ Code = Literal[
     "insufficient-scope",
     "internal-error",
     "invalid-body",
+    "invalid-context",
     "invalid-cursor",
     "invalid-id",
     "invalid-parameter",

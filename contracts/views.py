@@ -6,6 +6,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from contracts.events import (
     ApprovalRequest,
+    ContextItem,
+    Cost,
     Count,
     Cursor,
     Delivery,
@@ -21,6 +23,8 @@ from contracts.events import (
     ToolCall,
     UsageUpdated,
 )
+
+Touch = Literal["read", "written", "given", "deleted"]
 
 
 class View(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -113,6 +117,7 @@ class RunningTurn(View, frozen=True, kw_only=True):
 
     turn_id: Identifier
     command: Text
+    context: list[ContextItem] | UnsetType = UNSET
     started_at: Milliseconds
 
 
@@ -121,6 +126,7 @@ class QueuedPrompt(View, frozen=True, kw_only=True):
 
     turn_id: Identifier
     command: Text
+    context: list[ContextItem] | UnsetType = UNSET
     delivery: Delivery
     sent_at: Milliseconds
 
@@ -144,6 +150,39 @@ class Snapshot(View, frozen=True, kw_only=True):
 
     cursor: Cursor
     state: SessionState
+
+
+class ContextEntry(View, frozen=True, kw_only=True):
+    """A file by its absolute path, a text by its name, or an uploaded body by its id, that a session has touched.
+
+    ``how`` is the strongest of what was done to it: a change before a gift before a reading. ``size`` is in bytes, of a
+    file what it holds now; ``null`` where no regular file of this path is below the working directory.
+    """
+
+    path: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    blob_id: Identifier | UnsetType = UNSET
+    how: Touch
+    size: Count | None
+    token_estimate: Annotated[Count, Meta(description="A quarter of the size, rounded up.")] | None
+    last_touched: Milliseconds
+    turn_id: Identifier | UnsetType = UNSET
+
+
+class ContextWindow(View, frozen=True, kw_only=True):
+    """How full the agent's context window is, in tokens, as the agent last told."""
+
+    used: Count
+    size: Count
+    cost: Cost | UnsetType = UNSET
+
+
+class SessionContext(View, frozen=True, kw_only=True):
+    """What a session has read, written or was given: the newest 500, the last touched first."""
+
+    files: list[ContextEntry]
+    token_estimate: Annotated[Count, Meta(description="Of all that have a size.")]
+    window: ContextWindow | UnsetType = UNSET
 
 
 class History(View, frozen=True, kw_only=True):

@@ -2,8 +2,8 @@
 
 TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound
-├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, PromptTooLarge, UnknownMode,
-│            InvalidWorkingDir, OutsideRoots
+├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
+│            UnknownMode, InvalidWorkingDir, OutsideRoots
 ├── Conflict: TurnOver, SessionBusy, QueueFull
 ├── Denied: WrongCredential, TooManyAttempts, InsufficientScope
 ├── CursorExpired
@@ -70,6 +70,10 @@ class InvalidParameter(Invalid):
 
 class InvalidPrompt(Invalid):
     """A prompt is empty, or its context is not one of the allowed forms."""
+
+
+class InvalidContext(Invalid):
+    """What a prompt gives beside its text is not there to be given."""
 
 
 class PromptTooLarge(Invalid):

@@ -225,12 +225,39 @@ class TurnEnd(Struct, frozen=True, kw_only=True):
     cwd: str | UnsetType = UNSET
 
 
+class GivenFile(Struct, frozen=True):
+    """A file below the working directory, by its absolute path. It was there when the prompt was taken."""
+
+    path: str
+
+
+class GivenText(Struct, frozen=True):
+    """A text with a name, whole."""
+
+    name: str
+    text: str
+
+
+class GivenBlob(Struct, frozen=True):
+    """An uploaded body, whole."""
+
+    blob_id: str
+    data: bytes
+
+
+Given = GivenFile | GivenText | GivenBlob
+
+
 class Turn(Struct, frozen=True, kw_only=True):
-    """What an agent is asked: the prompt whole, and where a shell begins."""
+    """What an agent is asked: the prompt whole, what was given beside it, and where a shell begins.
+
+    A shell has no use for ``context``: it runs the prompt alone.
+    """
 
     turn_id: TurnId
     command: str
     cwd: str
+    context: Sequence[Given] = ()
 
 
 class Emit(Protocol):
@@ -293,6 +320,13 @@ class Workspace(Protocol):
 
         Relative paths begin at the first root. Raises InvalidWorkingDir for what does not exist, is not a directory
         or can't be entered, OutsideRoots for what lies outside all roots once every link is followed.
+        """
+
+    async def sizes(self, directory: str, paths: Sequence[str]) -> Sequence[int | None]:
+        """Return how many bytes each of the regular files *paths* holds, `None` for what is none.
+
+        They are relative to *directory*. No link is followed below it and no file is opened, so that neither a swapped
+        name nor a special file does harm.
         """
 
 

@@ -15,17 +15,17 @@ from contracts.codec import encode
 from contracts.events import (
     CommandSent,
     Event,
-    LargeBody,
     SessionCreated,
     SessionDeleted,
     SessionError,
     SessionStatus,
     SessionUpdated,
-    Text,
     TurnCompleted,
     TurnStarted,
 )
 from contracts.requests import CreateSession, SubmitPrompt, UpdateSession
+from contracts.views import RunningTurn
+from domain.contexts import check_files, gather, whole_text
 from domain.errors import (
     AgentUnavailable,
     Draining,
@@ -102,9 +102,11 @@ class Sessions:
     async def submit(self, session_id: SessionId, request: SubmitPrompt) -> views.PromptAccepted:
         """Take a prompt: it is in the log when this returns.
 
-        Raises SessionNotFound, InvalidPrompt, PromptTooLarge, SessionBusy, QueueFull, Draining, LogFull.
+        Raises SessionNotFound, InvalidPrompt, InvalidContext, PromptTooLarge, SessionBusy, QueueFull, Draining,
+        LogFull.
         """
         check_prompt(request, most_bytes=self._limits.prompt_bytes)
+        await check_files(self._workspace, (await self._working(session_id)).state.working_dir, request)
         owner = await self._working(session_id)
         state = owner.state
         check_room(state, request, longest_queue=self._limits.queue)
@@ -263,7 +265,7 @@ class Sessions:
             while (running := owner.state.turn) is not None:
                 assert owner.begun is not None
                 await owner.begun
-                end = await self._run(owner, running.turn_id, running.command)
+                end = await self._run(owner, running)
                 completed = TurnCompleted(
                     turn_id=running.turn_id, stop_reason=end.stop_reason, usage=end.usage, cwd=end.cwd
                 )
@@ -283,18 +285,19 @@ class Sessions:
             return (SessionStatus(status="idle"),)
         return self._first_turn(owner.state) or (SessionStatus(status="idle"),)
 
-    async def _run(self, owner: Owner, turn_id: str, command: Text) -> TurnEnd:
-        state = owner.state
+    async def _run(self, owner: Owner, running: RunningTurn) -> TurnEnd:
+        state, turn_id = owner.state, TurnId(running.turn_id)
         try:
             if owner.agent is None:
                 owner.agent = self._launcher.launch(
                     state.session_id, mode=state.mode, working_dir=state.working_dir, emit=partial(self._emit, owner)
                 )
-            if isinstance(command, LargeBody):
-                command = (await self._log.blob(state.session_id, command.blob_id)).decode()
+            command = await whole_text(self._log, state.session_id, running.command)
+            context = await gather(self._log, state, running.context)
             if owner.cancelled == turn_id or owner.closing or owner.lost is not None:
                 return self._ended(TurnEnd(stop_reason="cancelled"))
-            return self._ended(await owner.agent.run(Turn(turn_id=TurnId(turn_id), command=command, cwd=state.cwd)))
+            turn = Turn(turn_id=turn_id, command=command, context=context, cwd=state.cwd)
+            return self._ended(await owner.agent.run(turn))
         except (AgentUnavailable, UnknownMode) as error:
             await self._emit(owner, SessionError(error=str(error), code="agent-unavailable", recoverable=True))
         except Exception:

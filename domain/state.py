@@ -45,6 +45,7 @@ from contracts.events import (
     UsageUpdated,
 )
 from contracts.views import QueuedPrompt, RunningTurn
+from domain.context import Touched, carried_out, given, touch, used
 from domain.ids import SessionId
 from domain.ports import Listing
 
@@ -74,6 +75,7 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     plan: tuple[PlanEntry, ...] = ()
     open_tool_calls: tuple[ToolCall, ...] = ()
     usage: UsageUpdated | None = None
+    files: tuple[Touched, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -116,20 +118,19 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:  # noqa: C901
         case SessionOutput() | AgentMessage() | AgentThought() | SessionError() | RunStarted():
             return {}
         case ToolCall():
-            return {"open_tool_calls": _upsert(state.open_tool_calls, event)}
+            return _tool_call(state, event)
         case CommandSent():
-            return {"queue": _enqueue(state.queue, event)}
-        case TurnStarted(turn_id=turn_id):
-            command = next((prompt.command for prompt in state.queue if prompt.turn_id == turn_id), "")
             return {
-                "turn": RunningTurn(turn_id=turn_id, command=command, started_at=event.timestamp),
-                "queue": _without(state.queue, turn_id),
+                "queue": _enqueue(state.queue, event),
+                "files": touch(state.files, given(event, state.working_dir)),
             }
+        case TurnStarted():
+            return _start(state, event)
         case TurnCompleted(turn_id=turn_id):
             if state.turn is None or state.turn.turn_id != turn_id:
                 return {"queue": _without(state.queue, turn_id)}
             cwd = state.cwd if event.cwd is UNSET else event.cwd
-            return {"turn": None, "cwd": cwd, "open_tool_calls": ()}
+            return {"turn": None, "cwd": cwd, "open_tool_calls": (), "files": _files_at_the_end(state, event)}
         case SessionStatus():
             started = UNSET if event.pid is UNSET else event.timestamp - event.uptime
             return {"status": event.status, "pid": event.pid, "process_started_at": started}
@@ -147,7 +148,12 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:  # noqa: C901
             return {"deleted": True}
         case SessionCreated():
             raise ValueError("a session is created once")
-        case OperationsDetected() | OperationsExecuted() | OperationsReverted() | OperationsError():
+        case OperationsExecuted(results=results):
+            return {"files": touch(state.files, carried_out(results, state.working_dir, event.timestamp))}
+        case OperationsReverted(results=results):
+            undone = carried_out(results, state.working_dir, event.timestamp, reverted=True)
+            return {"files": touch(state.files, undone)}
+        case OperationsDetected() | OperationsError():
             return {}
         case TerminalCreated() | TerminalClosed():
             return {}
@@ -159,7 +165,11 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:  # noqa: C901
 
 def _enqueue(queue: tuple[QueuedPrompt, ...], event: CommandSent) -> tuple[QueuedPrompt, ...]:
     prompt = QueuedPrompt(
-        turn_id=event.turn_id, command=event.command, delivery=event.delivery, sent_at=event.timestamp
+        turn_id=event.turn_id,
+        command=event.command,
+        context=event.context,
+        delivery=event.delivery,
+        sent_at=event.timestamp,
     )
     return (prompt, *queue) if event.delivery == "steer" else (*queue, prompt)
 
@@ -179,15 +189,34 @@ def _updates(event: SessionUpdated) -> dict[str, Any]:
     return changes
 
 
-def _upsert(calls: tuple[ToolCall, ...], event: ToolCall) -> tuple[ToolCall, ...]:
-    known = next((call for call in calls if call.tool_call_id == event.tool_call_id), None)
-    others = tuple(call for call in calls if call is not known)
-    if event.status in ("completed", "failed"):
-        return others
-    if known is None:
-        return (*others, event)
+def _start(state: SessionState, event: TurnStarted) -> dict[str, Any]:
+    prompt = next((prompt for prompt in state.queue if prompt.turn_id == event.turn_id), None)
+    turn = RunningTurn(
+        turn_id=event.turn_id,
+        command="" if prompt is None else prompt.command,
+        context=UNSET if prompt is None else prompt.context,
+        started_at=event.timestamp,
+    )
+    return {"turn": turn, "queue": _without(state.queue, event.turn_id)}
+
+
+def _tool_call(state: SessionState, event: ToolCall) -> dict[str, Any]:
+    known = next((call for call in state.open_tool_calls if call.tool_call_id == event.tool_call_id), None)
+    others = tuple(call for call in state.open_tool_calls if call is not known)
     changed = {name: value for name in event.__struct_fields__ if (value := getattr(event, name)) is not UNSET}
-    return (*others, replace(known, **changed))
+    call = event if known is None else replace(known, **changed)
+    if event.status == "completed":
+        return {"open_tool_calls": others, "files": touch(state.files, used(call, state.working_dir))}
+    return {"open_tool_calls": others if event.status == "failed" else (*others, call)}
+
+
+def _files_at_the_end(state: SessionState, event: TurnCompleted) -> tuple[Touched, ...]:
+    """Count the tool calls that were at work when their turn ended, and that nobody will tell more of."""
+    at_work = (call for call in state.open_tool_calls if call.status == "running")
+    return touch(
+        state.files,
+        (new for call in at_work for new in used(replace(call, timestamp=event.timestamp), state.working_dir)),
+    )
 
 
 def interruption(state: SessionState, reason: str) -> Sequence[Event]:

@@ -2,16 +2,18 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
-from domain.errors import InvalidWorkingDir, OutsideRoots, StartRefused
+from domain.errors import Invalid, InvalidWorkingDir, OutsideRoots, StartRefused
 
 MEMBER = "$.workingDir"
 SHOWN_CHARACTERS = 200
+LOOKING_THREADS = 4  # a disk that hangs holds no more of them, and none of those that commands need
 # O_PATH needs no right to read the directory, and holds nothing but its place; macOS has none.
 HANDLE_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 UNSPEAKABLE = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")  # controls, and bytes that are not UTF-8
@@ -24,6 +26,7 @@ class Workspace:
         if not roots:
             raise StartRefused("Name at least one workspace root.")
         self.roots = [real_root(root) for root in roots]
+        self._looking = CapacityLimiter(LOOKING_THREADS)
 
     async def resolve(self, path: str | None) -> str:
         real, directory = await to_thread.run_sync(self._enter, self.roots[0] if path is None else path)
@@ -37,6 +40,19 @@ class Workspace:
         """
         _, directory = await to_thread.run_sync(self._enter, path)
         return directory
+
+    async def sizes(self, directory: str, paths: Sequence[str]) -> Sequence[int | None]:
+        return await to_thread.run_sync(self._sizes, directory, paths, limiter=self._looking)
+
+    def _sizes(self, directory: str, paths: Sequence[str]) -> Sequence[int | None]:
+        try:
+            _, handle = self._enter(directory)
+        except Invalid:
+            return [None] * len(paths)
+        try:
+            return [regular_size(handle, path) for path in paths]
+        finally:
+            os.close(handle)
 
     def _enter(self, path: str) -> tuple[str, int]:
         """Resolve *path*, then walk there without following a link: what was swapped in between is refused."""
@@ -85,6 +101,21 @@ def walk(real: str) -> tuple[int, set[tuple[int, int]]]:
         os.close(directory)
         raise
     return directory, passed
+
+
+def regular_size(directory: int, path: str) -> int | None:
+    """Return how many bytes the regular file *path* below *directory* holds, `None` if there is none."""
+    *folders, name = path.split("/")
+    if ".." in (*folders, name):
+        return None
+    with suppress(OSError, ValueError), ExitStack() as handles:  # ValueError: NUL, or what is not UTF-8
+        for folder in folders:
+            directory = os.open(folder, HANDLE_FLAGS, dir_fd=directory)
+            handles.callback(os.close, directory)
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if stat.S_ISREG(found.st_mode):
+            return found.st_size
+    return None
 
 
 def places(roots: Iterable[str]) -> set[tuple[int, int]]:

@@ -27,10 +27,15 @@ class FakeClock:
 
 
 class FakeWorkspace:
-    """Knows a few directories; the first is the root."""
+    """Knows a few directories; the first is the root. ``files`` are sizes by path, relative to the directory."""
 
     def __init__(self, *paths: str) -> None:
         self.paths = paths or ("/srv/project",)
+        self.files: dict[str, int] = {}
+
+    async def sizes(self, directory: str, paths: Sequence[str]) -> Sequence[int | None]:
+        assert directory in self.paths
+        return [self.files.get(path) for path in paths]
 
     async def resolve(self, path: str | None) -> str:
         if path not in (None, *self.paths):

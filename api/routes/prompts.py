@@ -21,7 +21,9 @@ class Prompts(Controller):
     path = "/api/session/{sessionId:str}"
     tags = ("prompts",)
 
-    @post("/prompt", operation_id="submitPrompt", status_code=202, responses=problems(404, 409, 410, 429, 503, 507))
+    @post(
+        "/prompt", operation_id="submitPrompt", status_code=202, responses=problems(404, 409, 410, 422, 429, 503, 507)
+    )
     async def submit_prompt(
         self, services: NamedDependency[Services], session_id: SessionIdParameter, data: JSONBody[SubmitPrompt]
     ) -> views.PromptAccepted:

@@ -35,6 +35,7 @@ async def gates(door: Door) -> Gates:
         audit=door.audit,
         live=unused,
         reading=unused,
+        contexts=unused,
         streams=unused,
         launcher=unused,
         metrics=unused,

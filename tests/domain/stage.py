@@ -13,6 +13,7 @@ from contracts.codec import decode_event
 from contracts.events import Event, SessionStatus, TurnCompleted, TurnStarted
 from contracts.requests import SubmitPrompt
 from contracts.views import PromptAccepted
+from domain.contexts import Contexts
 from domain.ids import SessionId, TurnId
 from domain.reading import Reading
 from domain.sessions import Limits, Sessions
@@ -32,10 +33,12 @@ class Stage:
         self.launcher = FakeLauncher(play)
         self.reading = Reading(log=self.log, clock=self.clock)
         self.system = SystemLog(log=self.log, clock=self.clock)
+        self.workspace = FakeWorkspace()
+        self.contexts = Contexts(log=self.log, workspace=self.workspace)
         self.sessions = Sessions(
             log=self.log,
             launcher=self.launcher,
-            workspace=FakeWorkspace(),
+            workspace=self.workspace,
             clock=self.clock,
             tasks=tasks,
             limits=Limits(**{**LIMITS, **limits}),

@@ -76,7 +76,8 @@ async def test_an_event_is_small_however_long_its_context(character: str, count:
 async def test_a_context_that_no_event_holds_is_refused_and_leaves_nothing() -> None:
     async with staged() as stage:
         session_id = await stage.open()
-        context = [PromptContext(path="/" + "x" * 4000) for _ in range(64)]
+        stage.workspace.files["x" * 4000] = 1
+        context = [PromptContext(path="x" * 4000) for _ in range(64)]
 
         with pytest.raises(InvalidPrompt):
             await stage.submit(session_id, context=context)

@@ -16,12 +16,14 @@ from contracts.events import (
     ApprovalConfirmed,
     ApprovalExpired,
     ApprovalRequest,
+    ContextItem,
     Event,
     LargeBody,
+    Location,
+    OperationResult,
     OperationsDetected,
     OperationsError,
     OperationsExecuted,
-    OperationsReverted,
     PlanUpdated,
     RunStarted,
     SessionDeleted,
@@ -34,6 +36,7 @@ from contracts.events import (
     UsageUpdated,
 )
 from contracts.views import QueuedPrompt, RunningTurn
+from domain.context import Touched
 from domain.state import SessionState, apply, begin, decode_state, interruption, listing
 from tests.factories import (
     SESSION_ID,
@@ -67,6 +70,10 @@ SENT = make_sent(command="ls")
 QUEUED = fold(SENT)
 RUNNING = fold(SENT, make_started(), make_status("running", pid=7, uptime=500))
 CALL = ToolCall(turn_id=TURN_ID, tool_call_id="call", title="Read", status="running", input={"path": "/a"})
+READ = ToolCall(turn_id=TURN_ID, tool_call_id="read", kind="read", locations=[Location(path="/srv/a")])
+READ_FILE = Touched(name="/srv/a", how="read", at=5_000, turn_id=TURN_ID)
+WRITTEN = OperationResult(success=True, path="a", operation="write")
+WRITTEN_FILE = Touched(name="/srv/project/a", how="written", at=5_000)
 QUESTION = make(ApprovalRequest, seed=1, approval_id="approval-one")
 
 
@@ -110,6 +117,9 @@ EFFECTS = [
     (fold(CALL), replace(CALL, status="completed"), {"open_tool_calls": ()}),
     (fold(CALL), replace(CALL, status="failed"), {"open_tool_calls": ()}),
     (NEW, replace(CALL, status="completed"), {}),
+    (RUNNING, replace(READ, status="completed"), {"files": (READ_FILE,)}),
+    (RUNNING, replace(READ, status="failed"), {}),
+    (RUNNING, OperationsExecuted(plan_id="plan-one", results=[WRITTEN]), {"files": (WRITTEN_FILE,)}),
     (fold(QUESTION), ApprovalExpired(approval_id="approval-one"), {"pending_approvals": ()}),
     (
         fold(QUESTION),
@@ -131,7 +141,7 @@ def test_an_event_changes_this_and_nothing_else(before: SessionState, event: Eve
 
 SILENT = [
     SessionOutput, SessionError, AgentMessage, AgentThought, RunStarted, OperationsDetected, OperationsError,
-    OperationsExecuted, OperationsReverted, *get_args(SystemEvent),
+    *get_args(SystemEvent),
 ]  # fmt: skip
 
 
@@ -200,8 +210,15 @@ def test_a_listing_shows_the_state() -> None:
 ids = st.sampled_from([f"turn-number-{number}" for number in range(4)])
 texts = st.text(max_size=20).filter(lambda text: text.isprintable())
 bodies = texts | st.builds(LargeBody, blob_id=ids, bytes=st.integers(0, 9), preview=texts)
+given_items = st.builds(ContextItem, path=texts) | st.builds(ContextItem, name=texts, text=bodies)
 steps = st.one_of(
-    st.builds(make_sent, command=bodies, turn_id=ids, delivery=st.sampled_from(["queue", "steer"])),
+    st.builds(
+        make_sent,
+        command=bodies,
+        turn_id=ids,
+        delivery=st.sampled_from(["queue", "steer"]),
+        context=st.lists(given_items, max_size=3) | st.just(UNSET),
+    ),
     st.builds(make_started, turn_id=ids),
     st.builds(make_completed, turn_id=ids, cwd=st.just("/srv") | st.just(UNSET)),
     st.builds(make_output, text=texts),
@@ -213,7 +230,9 @@ steps = st.one_of(
         turn_id=ids,
         tool_call_id=st.sampled_from("ab"),
         title=texts | st.just(UNSET),
+        kind=st.sampled_from(["read", "edit", "delete", UNSET]),
         status=st.sampled_from(["pending", "running", "completed", UNSET]),
+        locations=st.lists(st.builds(Location, path=texts), max_size=2) | st.just(UNSET),
         input=st.dictionaries(texts, st.integers(0, 9) | texts, max_size=2) | st.just(UNSET),
     ),
     st.builds(SessionUpdated, title=texts, project_id=ids | st.none() | st.just(UNSET), archived=st.booleans()),

@@ -212,3 +212,67 @@ def test_no_roots_or_a_root_that_is_none_refuses_the_start(root: Path) -> None:
     for roots in ([], [root / "nowhere"], [root, root / "file"]):
         with pytest.raises(StartRefused):
             Workspace(roots=roots)
+
+
+async def test_sizes_are_those_of_regular_files_below_the_directory(root: Path, workspace: Workspace) -> None:
+    project = root / "project"
+    (project / "src" / "a").write_bytes(b"12345")
+    (project / "empty").touch()
+    (root / "outside").write_bytes(b"123")
+    os.mkfifo(project / "fifo")
+    (project / "link").symlink_to("empty")
+    (project / "folder").symlink_to("src")
+    (project / "away").symlink_to("..")
+    with (project / "sparse").open("wb") as file:
+        file.truncate(100 << 30)
+    wrong = [
+        "fifo",
+        "link",
+        "folder/a",
+        "away/outside",
+        "../outside",
+        "src/../../outside",
+        "src",
+        "missing",
+        "a\0b",
+        "\udcff",
+    ]
+
+    with fail_after(10):
+        sizes = await workspace.sizes(
+            str(project), ["src/a", "empty", "sparse", *wrong, "src/missing/a", "empty/a", ""]
+        )
+
+    assert sizes == [5, 0, 100 << 30, *[None] * (len(wrong) + 3)]
+
+
+async def test_nothing_has_a_size_where_the_directory_is_gone_or_outside(root: Path, workspace: Workspace) -> None:
+    (root.parent / "secret" / "a").write_bytes(b"x")
+
+    assert await workspace.sizes(str(root / "gone"), ["a"]) == [None]
+    assert await workspace.sizes(str(root.parent / "secret"), ["a"]) == [None]
+
+
+async def test_a_directory_that_is_swapped_for_a_link_leads_nowhere(root: Path, workspace: Workspace) -> None:
+    """While *src* is now a directory and now a link to the outside, no size from outside is ever told."""
+    source, moved, outside = root / "project/src", root / "project/moved", root.parent / "secret"
+    (source / "a").write_bytes(b"12345")
+    (outside / "a").write_bytes(b"outside")
+    stop = Event()
+
+    def flip() -> None:
+        while not stop.is_set():
+            swap(source, moved, outside)
+            source.unlink()
+            moved.rename(source)
+
+    flipping = Thread(target=flip)
+    flipping.start()
+    try:
+        found = {size for _ in range(50) for size in await workspace.sizes(str(root / "project"), ["src/a"] * 40)}
+    finally:
+        stop.set()
+        flipping.join()
+
+    assert found <= {5, None}
+    assert 5 in found
