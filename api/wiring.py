@@ -19,10 +19,13 @@ from contracts.views import Agent as AgentProfile
 from domain.access import FailedAttempts
 from domain.contexts import Contexts
 from domain.doorkeeper import Doorkeeper
+from domain.owners import Owners
 from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog
 from domain.reading import Reading
+from domain.retention import Retention
 from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
+from domain.turns import Turns
 from infrastructure.agents.launcher import ProfileLauncher
 from infrastructure.audit import AuditFile
 from infrastructure.clock import SystemClock
@@ -91,19 +94,24 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         workspace = Workspace(roots=settings.roots)
         launcher = _launcher(settings, workspace, tasks)
         system = SystemLog(log=log, clock=clock)
+        owners = Owners(log=log, clock=clock, tasks=tasks)
+        retention = Retention(
+            log=log,
+            owners=owners,
+            system=system,
+            clock=clock,
+            most_bytes=settings.retention_bytes,
+            most_ms=int(settings.retention_seconds * 1000),
+        )
+        turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, tasks=tasks)
         sessions = Sessions(
             log=log,
+            owners=owners,
+            turns=turns,
             launcher=launcher,
             workspace=workspace,
             clock=clock,
-            tasks=tasks,
-            limits=Limits(
-                prompt_bytes=settings.prompt_bytes,
-                queue=settings.queue,
-                retention_bytes=settings.retention_bytes,
-                retention_ms=int(settings.retention_seconds * 1000),
-            ),
-            system=system,
+            limits=Limits(prompt_bytes=settings.prompt_bytes, queue=settings.queue),
         )
         doorkeeper = Doorkeeper(
             credentials=credentials,
@@ -116,7 +124,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             url=settings.url,
         )
         await sessions.recover()
-        tasks.start_soon(_retain, sessions)
+        tasks.start_soon(_retain, retention)
         stack.push_async_callback(_drain, sessions)
         yield Core(
             log=log,
@@ -156,9 +164,9 @@ async def agent_profiles(settings: Settings) -> Sequence[AgentProfile]:
     return launcher.profiles()
 
 
-async def _retain(sessions: Sessions) -> None:
+async def _retain(retention: Retention) -> None:
     while True:
-        await sessions.trim()
+        await retention.trim()
         await anyio.sleep(RETENTION_CHECK_SECONDS)
 
 

@@ -23,10 +23,13 @@ from domain.contexts import Contexts
 from domain.doorkeeper import Doorkeeper
 from domain.errors import InvalidWorkingDir, UnknownMode
 from domain.ids import SessionId
+from domain.owners import Owners
 from domain.ports import Agent, Emit, Turn, TurnEnd
 from domain.reading import Reading
+from domain.retention import Retention
 from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
+from domain.turns import Turns
 from infrastructure.clock import SystemClock
 from infrastructure.eventlogs.memory import MemoryEventLog
 from infrastructure.tokens import FileCredentials
@@ -157,14 +160,17 @@ class Stage:
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         system = SystemLog(log=log, clock=clock)
+        owners = Owners(log=log, clock=clock, tasks=tasks)
+        retention = Retention(log=log, owners=owners, system=system, clock=clock, most_bytes=1 << 20, most_ms=1 << 40)
+        turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, tasks=tasks)
         sessions = Sessions(
             log=log,
+            owners=owners,
+            turns=turns,
             launcher=launcher,
             workspace=OneDirectory(),
             clock=clock,
-            tasks=tasks,
-            limits=Limits(prompt_bytes=256 * 1024, queue=32, retention_bytes=1 << 20, retention_ms=1 << 40),
-            system=system,
+            limits=Limits(prompt_bytes=256 * 1024, queue=32),
         )
         credentials = LastingCredentials(files=FilesInMemory(), clock=clock, monotonic=time.monotonic)
         core = Core(

@@ -15,10 +15,13 @@ from contracts.requests import SubmitPrompt
 from contracts.views import PromptAccepted
 from domain.contexts import Contexts
 from domain.ids import SessionId, TurnId
+from domain.owners import Owners
 from domain.reading import Reading
+from domain.retention import Retention
 from domain.sessions import Limits, Sessions
 from domain.state import SessionState, apply, begin
 from domain.system import SystemLog
+from domain.turns import Turns
 from tests.factories import make_create
 from tests.fakes import FakeClock, FakeLauncher, FakeWorkspace, FaultyEventLog, Play, answer
 
@@ -35,14 +38,27 @@ class Stage:
         self.system = SystemLog(log=self.log, clock=self.clock)
         self.workspace = FakeWorkspace()
         self.contexts = Contexts(log=self.log, workspace=self.workspace)
+        limits = {**LIMITS, **limits}
+        self.owners = Owners(log=self.log, clock=self.clock, tasks=tasks)
+        self.retention = Retention(
+            log=self.log,
+            owners=self.owners,
+            system=self.system,
+            clock=self.clock,
+            most_bytes=limits.pop("retention_bytes"),
+            most_ms=limits.pop("retention_ms"),
+        )
+        self.turns = Turns(
+            log=self.log, owners=self.owners, launcher=self.launcher, retention=self.retention, tasks=tasks
+        )
         self.sessions = Sessions(
             log=self.log,
+            owners=self.owners,
+            turns=self.turns,
             launcher=self.launcher,
             workspace=self.workspace,
             clock=self.clock,
-            tasks=tasks,
-            limits=Limits(**{**LIMITS, **limits}),
-            system=self.system,
+            limits=Limits(**limits),
         )
 
     async def open(self, **members: Any) -> SessionId:

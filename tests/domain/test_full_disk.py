@@ -88,7 +88,7 @@ async def test_a_disk_that_fills_in_mid_turn_ends_the_agent_and_the_log_says_so(
         with pytest.raises(LogFull):
             await agent.emit(SessionOutput(stream="stdout", content="lost, too"))
         stage.log.full = False
-        await stage.sessions.trim()
+        await stage.retention.trim()
         events = await stage.rested(session_id)
 
         assert (ends(events)[0][1], status(events)) == ("interrupted", "interrupted")

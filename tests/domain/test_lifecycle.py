@@ -176,7 +176,7 @@ async def test_a_prompt_that_waits_for_its_session_to_load_does_not_pass_a_drain
     async with staged(log=log) as stage:
         session_id = await stage.open()
     async with staged(log=log) as stage:
-        stage.sessions._owners._loading[session_id] = loading = Signal()
+        stage.owners._loading[session_id] = loading = Signal()
         refused: list[bool] = []
 
         async def submit() -> None:
@@ -188,7 +188,7 @@ async def test_a_prompt_that_waits_for_its_session_to_load_does_not_pass_a_drain
             tasks.start_soon(submit)
             await turns(2)
             await stage.sessions.drain()
-            del stage.sessions._owners._loading[session_id]
+            del stage.owners._loading[session_id]
             loading.set()
 
     assert refused

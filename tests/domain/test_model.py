@@ -71,7 +71,7 @@ class Player:
                 case "rename":
                     await sessions.update(self.session_id, UpdateSession(title=argument))
                 case "trim":
-                    await sessions.trim()
+                    await self.stage.retention.trim()
         except TowpathError:
             pass
 

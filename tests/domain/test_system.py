@@ -57,7 +57,7 @@ async def test_trimming_keeps_what_the_events_meant() -> None:
         await stage.system.emit(project(), rule(), TokenRevoked(token_id=TURN_ID))
         stage.clock.time += 5_000
 
-        await stage.sessions.trim()
+        await stage.retention.trim()
         await stage.system.emit(TokenRevoked(token_id=TURN_ID))
         state = await again(stage).state()
         head = await stage.log.head(SYSTEM)

@@ -24,7 +24,7 @@ async def test_sessions_at_rest_are_forgotten_first_and_fold_again(monkeypatch: 
         await stage.running(busy)
         others = [await stage.open(title=str(number)) for number in range(4)]
 
-        kept = set(stage.sessions._owners._kept)
+        kept = set(stage.owners._kept)
         await stage.sessions.update(others[0], UpdateSession(archived=True))
         view = await stage.reading.get(others[0])
 
@@ -75,7 +75,7 @@ async def test_trimming_keeps_the_state_whole() -> None:
         before = await fold(stage.log, session_id)
         expected = folded(await stage.events(session_id))
 
-        await stage.sessions.trim()
+        await stage.retention.trim()
         head = await stage.log.head(session_id)
         after = await fold(stage.log, session_id)
         await stage.submit(session_id)
@@ -125,11 +125,11 @@ async def test_tombstones_go_when_they_had_their_time() -> None:
     async with staged(retention_ms=1_000) as stage:
         session_id = await stage.open()
         await stage.sessions.delete(session_id)
-        await stage.sessions.trim()
+        await stage.retention.trim()
         assert (await stage.log.head(session_id)).deleted
 
         stage.clock.time += 2_000
-        await stage.sessions.trim()
+        await stage.retention.trim()
 
         with pytest.raises(SessionNotFound):
             await stage.log.head(session_id)
@@ -142,6 +142,6 @@ async def test_the_keeper_of_the_log_s_size_never_raises(caplog: pytest.LogCaptu
             raise LogFull("The disk is full.")
 
         stage.log.forget = fail  # type: ignore[method-assign]
-        await stage.sessions.trim()
+        await stage.retention.trim()
 
     assert "could not be trimmed" in caplog.text
