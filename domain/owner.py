@@ -7,8 +7,9 @@ from anyio import Event as Signal
 from msgspec.structs import replace
 
 from contracts.codec import encode
-from contracts.events import AgentMessage, AgentThought, Event, SessionCreated, SessionOutput
+from contracts.events import AgentMessage, AgentThought, Event, SessionCreated, SessionOutput, ToolCall
 from domain.errors import SessionNotFound
+from domain.fitting import EVENT_OVERHEAD_BYTES, fit
 from domain.ids import SessionId, TurnId
 from domain.ports import Agent, Blob, Clock, EventLog, Listing
 from domain.state import SessionState, apply, begin, listing
@@ -18,7 +19,6 @@ logger = logging.getLogger(__name__)
 SNAPSHOT_EVENTS = 1000
 # Two commits' worth: enough to keep the log's writer busy, little enough to hold in memory for each session.
 UNACKNOWLEDGED_BYTES = 1024 * 1024
-EVENT_OVERHEAD_BYTES = 200
 
 
 class Owner:
@@ -62,6 +62,8 @@ class Owner:
     def record(self, *events: Event, blobs: Sequence[Blob] = ()) -> Awaitable[None]:
         """Stamp *events*, fold them and put them in line for the log; durable when the awaitable returns.
 
+        What is too large for one event is cut, or kept apart from it (`domain.fitting`).
+
         Raises SessionNotFound once the session is deleted, and for a lost owner why it was lost. What can't be
         recorded changes nothing.
         """
@@ -70,7 +72,8 @@ class Owner:
         before = self.state.seq
         if self.state.deleted:
             raise SessionNotFound(self.state.session_id)
-        stamped, state = self._fold(events)
+        fitting, apart = fit(events)
+        stamped, state = self._fold(fitting)
         snapshot = encode(state) if state.seq // SNAPSHOT_EVENTS > before // SNAPSHOT_EVENTS else None
         durable = self._log.append(
             state.session_id,
@@ -78,7 +81,7 @@ class Owner:
             expected_seq=before,
             listing=self._listed(state),
             snapshot=snapshot,
-            blobs=blobs,
+            blobs=(*blobs, *apart),
         )
         self.state = state
         return durable
@@ -157,4 +160,6 @@ def _size(event: Event) -> int:
     match event:
         case SessionOutput(content=text) | AgentMessage(text=text) | AgentThought(text=text):
             return EVENT_OVERHEAD_BYTES + len(text)
+        case ToolCall():
+            return EVENT_OVERHEAD_BYTES + len(encode(event))
     return EVENT_OVERHEAD_BYTES

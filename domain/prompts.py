@@ -5,17 +5,14 @@ from collections.abc import Sequence
 from msgspec import UNSET, UnsetType
 
 from contracts.codec import encode
-from contracts.events import EVENT_BYTES, CommandSent, ContextItem, Event, LargeBody, SessionUpdated, Text
+from contracts.events import EVENT_BYTES, CommandSent, ContextItem, Event, SessionUpdated
 from contracts.requests import PromptContext, SubmitPrompt
 from domain.errors import InvalidPrompt, PromptTooLarge, QueueFull, SessionBusy
-from domain.ids import TurnId, make_id
-from domain.owner import EVENT_OVERHEAD_BYTES
+from domain.fitting import EVENT_OVERHEAD_BYTES, INLINE_TEXT_BYTES, outline
+from domain.ids import TurnId
 from domain.ports import Blob
 from domain.state import SessionState
 
-# Of a prompt's command, and of all its context together; the rest of an event is for what can't be kept apart.
-INLINE_TEXT_BYTES = 16 * 1024
-PREVIEW_CHARACTERS = 200
 TITLE_CHARACTERS = 80
 BLANKS = " \t\r\n"  # as contracts.requests.PROMPT_PATTERN has them
 
@@ -46,7 +43,7 @@ def command_sent(turn_id: TurnId, request: SubmitPrompt) -> tuple[CommandSent, S
     blobs: list[Blob] = []
     sent = CommandSent(
         turn_id=turn_id,
-        command=_outline(request.command, INLINE_TEXT_BYTES, blobs),
+        command=outline(request.command, INLINE_TEXT_BYTES, blobs),
         context=_given(request.context, blobs),
         delivery=request.delivery,
     )
@@ -72,16 +69,8 @@ def _given(context: list[PromptContext] | UnsetType, blobs: list[Blob]) -> list[
         ContextItem(
             path=item.path,
             name=item.name,
-            text=UNSET if isinstance(item.text, UnsetType) else _outline(item.text, room, blobs),
+            text=UNSET if isinstance(item.text, UnsetType) else outline(item.text, room, blobs),
             blob_id=item.blob_id,
         )
         for item in context
     ]
-
-
-def _outline(text: str, room: int, blobs: list[Blob]) -> Text:
-    if len(encode(text)) <= room:
-        return text
-    blob = Blob(make_id(), text.encode())
-    blobs.append(blob)
-    return LargeBody(blob_id=blob.blob_id, bytes=len(blob.data), preview=text[:PREVIEW_CHARACTERS])

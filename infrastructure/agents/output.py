@@ -5,18 +5,17 @@ from typing import Literal
 from anyio import EndOfStream, Lock, WouldBlock, sleep, wait_readable
 from msgspec import UNSET, UnsetType
 
-from contracts.events import EVENT_BYTES, SessionOutput
+from contracts.events import SessionOutput
 from domain.ids import TurnId
 from domain.ports import Emit
 from infrastructure.processes.pipes import PIPE_BYTES, OutputPipe
 from infrastructure.processes.process import Process
-from infrastructure.processes.text import pieces, utf8_decoder
+from infrastructure.processes.text import utf8_decoder
 
 # What comes meanwhile waits in the pipe and becomes one event: at most 200 a second, however chatty the process.
 JOIN_SECONDS = 0.005
 BUSY_CHARACTERS = PIPE_BYTES // 2  # whoever writes so much at once fills events as it is, and need not wait
 LARGEST_PIPE_BYTES = 1024 * 1024  # as far as a program may widen its pipe (F_SETPIPE_SZ, pipe(7)); some do
-PIECE_BYTES = EVENT_BYTES - 1024  # the event's other members take less
 
 
 class Stream:
@@ -67,11 +66,7 @@ class Output:
             # the other stream may be joining: what waits there is older than what has just come
             ordered = sorted(self.streams, key=lambda stream: stream is newest)
             texts = [(stream.name, stream.read(enough)) for stream in ordered]
-            events = [
-                SessionOutput(turn_id=self._turn_id, stream=name, content=piece)
-                for name, text in texts
-                for piece in pieces(text, PIECE_BYTES)
-            ]
+            events = [SessionOutput(turn_id=self._turn_id, stream=name, content=text) for name, text in texts if text]
             if events:
                 await self._emit(*events)
             return max(len(text) for _, text in texts)

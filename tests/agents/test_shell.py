@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from anyio import fail_after
 
-from contracts.codec import encode
-from contracts.events import EVENT_BYTES, SessionError, SessionOutput, SessionStatus
+from contracts.events import SessionError, SessionOutput, SessionStatus
 from domain.errors import AgentUnavailable
 from infrastructure.agents.shell import find_shell
 from tests.agents.sessions import ShellSession, shell_session
@@ -296,12 +295,11 @@ async def test_a_prompt_that_kills_its_supervisor_is_an_error_and_leaves_nothing
     assert session.out.endswith("on\n")
 
 
-async def test_binary_output_becomes_text_and_no_event_is_too_large(session: ShellSession) -> None:
+async def test_binary_output_becomes_text(session: ShellSession) -> None:
     await session.prompt("head -c 1000000 /dev/urandom; head -c 200000 /dev/zero; printf 'end\\303'")
 
     assert session.out.endswith("end\ufffd")
     assert session.out.count("\0") >= 200_000
-    assert max(len(encode(output)) for output in session.outputs) <= EVENT_BYTES - 200
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pipe is as large as it is")
