@@ -157,14 +157,21 @@ async def _from_files(settings: Settings) -> list[Finding]:
                 count += 1
                 if not sound:
                     damaged.append(session_id)
-    return list(log_findings(count, damaged, "every event was read"))
+            return [*log_findings(count, damaged, "every event was read"), await _reindex(log)]
+
+
+async def _reindex(log: EventLog) -> Finding:
+    try:
+        return Finding("ok", f"the search index was made anew: {await log.reindex()} titles, prompts and answers")
+    except TowpathError as error:
+        return Finding("bad", f"the search index can't be made anew: {error}")
 
 
 async def look_through(log: EventLog) -> AsyncIterator[tuple[str, bool]]:
     """Read every event of every listed session; yield each session and whether all its events were sound."""
     before = None
     while page := await log.page(ListingFilter(), before=before, limit=PAGE):
-        for listing, head in page:
+        for listing, head, _ in page:
             yield listing.session_id, await _is_sound(log, listing.session_id, head.earliest, head.seq)
         before = (head.last_activity, listing.session_id)
 

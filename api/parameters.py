@@ -3,11 +3,13 @@
 An optional parameter has an empty default (or ABSENT) and is never ``null``: Litestar would take ``?n=null`` for that.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 
 from litestar import Request
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from msgspec import UNSET, UnsetType
 from typing_extensions import override
 
 from contracts.catalog import EVENTS
@@ -21,6 +23,7 @@ ABSENT = MAX_SAFE_INTEGER  # no log gets so far; Litestar holds a default, too, 
 CURSOR_LENGTH = 64
 MOST_SESSIONS = 100
 _ID = ID_PATTERN.removeprefix("^").partition("$")[0]
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 # Published; domain/cursors.py refuses, and says more than a pattern could.
 _CURSOR = f"^(0|{CURSOR_PATTERN.removeprefix('^').partition('$')[0]})?$"
 
@@ -93,6 +96,21 @@ ArchivedFilter = Annotated[
     Literal["", "true", "false"], QueryParameter(name="archived", description="Only archived ones, or only others.")
 ]
 
+ProjectFilter = Annotated[
+    str,
+    QueryParameter(
+        name="projectId", schema_extra={"pattern": f"^({_ID})?$"}, description="Only sessions of this project."
+    ),
+]
+Search = Annotated[
+    str,
+    QueryParameter(
+        name="q",
+        max_length=200,
+        description="Only sessions whose title, prompts and answers hold all these words; the last may be cut short.",
+    ),
+]
+
 
 class StrictRequest(Request[Any, Any, Any]):
     """A request whose body contracts/codec decodes, so that bad UTF-8 and deep nesting are the client's errors."""
@@ -139,6 +157,18 @@ def _split(text: str, most: int, member: str) -> list[str]:
     if len(items) > most:
         raise InvalidParameter(f"There are {len(items)}; give at most {most}.", member=member)
     return items
+
+
+def choose_project(text: str) -> str | UnsetType:
+    """Return the project to show. Raises InvalidParameter for what can't be an id."""
+    if text and not is_identifier(text):
+        raise InvalidParameter(f"{text!r} is no project id.", member="projectId")
+    return text or UNSET
+
+
+def choose_words(text: str) -> Sequence[str]:
+    """Return the words to look for: what stands between blanks and control characters."""
+    return [word for word in _BLANKS.split(text.encode(errors="replace").decode()) if word]
 
 
 def parse_page_cursor(text: str) -> tuple[int, SessionId] | None:

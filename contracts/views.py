@@ -46,6 +46,7 @@ class Session(View, frozen=True, kw_only=True):
     origin: Origin | UnsetType = UNSET
     archived: bool
     agent_mode: str | UnsetType = UNSET
+    snippet: Annotated[str, Meta(description="With `q`: a piece of the text that was found.")] | UnsetType = UNSET
 
 
 class SessionPage(View, frozen=True, kw_only=True):

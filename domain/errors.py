@@ -3,8 +3,10 @@
 TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
-│            UnknownMode, InvalidWorkingDir, OutsideRoots
+│            UnknownMode, InvalidWorkingDir, OutsideRoots, KeyReused
 ├── Conflict: TurnOver, SessionBusy, QueueFull
+├── AnswerGone
+├── UploadsFull
 ├── Denied: WrongCredential, TooManyAttempts, InsufficientScope
 ├── CursorExpired
 ├── SequenceConflict
@@ -90,6 +92,18 @@ class InvalidWorkingDir(Invalid):
 
 class OutsideRoots(Invalid):
     """The working directory is not under a workspace root."""
+
+
+class KeyReused(Invalid):
+    """An idempotency key came with another request before."""
+
+
+class AnswerGone(TowpathError):
+    """The request was carried out when it first came, and what it was answered is not kept."""
+
+
+class UploadsFull(TowpathError):
+    """Bodies that wait for their prompts take all the room that there is for them."""
 
 
 class Conflict(TowpathError):

@@ -12,7 +12,9 @@ from domain.errors import SessionNotFound
 from domain.fitting import EVENT_OVERHEAD_BYTES, fit
 from domain.ids import SessionId, TurnId
 from domain.ports import Agent, Blob, Clock, EventLog, Listing
+from domain.receipts import take
 from domain.state import SessionState, apply, begin, listing
+from domain.texts import Texts
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class Owner:
         self._log = log
         self._clock = clock
         self._listing: Listing | None = None
+        self.texts = Texts()
 
     @classmethod
     def create(
@@ -51,7 +54,8 @@ class Owner:
         first = replace(created, session_id=session_id, seq=1, timestamp=clock.now())
         owner = cls(begin(first), log=log, clock=clock)
         stamped, owner.state = owner._fold(rest)
-        return owner, log.append(session_id, [first, *stamped], expected_seq=0, listing=listing(owner.state))
+        events = [first, *stamped]
+        return owner, log.append(session_id, events, expected_seq=0, listing=listing(owner.state), receipt=take())
 
     @property
     def at_rest(self) -> bool:
@@ -73,6 +77,7 @@ class Owner:
         if self.state.deleted:
             raise SessionNotFound(self.state.session_id)
         fitting, apart = fit(events)
+        bodies = (*blobs, *apart)
         stamped, state = self._fold(fitting)
         snapshot = encode(state) if state.seq // SNAPSHOT_EVENTS > before // SNAPSHOT_EVENTS else None
         durable = self._log.append(
@@ -81,7 +86,9 @@ class Owner:
             expected_seq=before,
             listing=self._listed(state),
             snapshot=snapshot,
-            blobs=(*blobs, *apart),
+            blobs=bodies,
+            texts=self.texts.take(stamped, lambda blob_id: _whole(bodies, blob_id)),
+            receipt=take(),
         )
         self.state = state
         return durable
@@ -154,6 +161,10 @@ class Owner:
             stamped.append(whole)
             state = apply(state, whole)
         return stamped, state
+
+
+def _whole(blobs: Sequence[Blob], blob_id: str) -> str:
+    return next(blob.data for blob in blobs if blob.blob_id == blob_id).decode()
 
 
 def _size(event: Event) -> int:

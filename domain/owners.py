@@ -13,6 +13,7 @@ from domain.owner import Owner
 from domain.ports import Clock, EventLog
 from domain.reading import fold
 from domain.state import interruption
+from domain.texts import texts_at
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Owners:
             self._loading[session_id] = anyio.Event()
             try:
                 owner = Owner(await fold(self._log, session_id), log=self._log, clock=self._clock)
+                if owner.state.turn is not None:
+                    owner.texts = await texts_at(self._log, session_id, owner.state.turn.turn_id)
                 truth = interruption(owner.state, "The server stopped while the session was at work.")
                 if truth:
                     await self.settle(owner, owner.record(*truth))

@@ -5,7 +5,7 @@ The numbers that time is given in are milliseconds since the Unix epoch unless a
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -98,12 +98,60 @@ class Blob(Struct, frozen=True):
     data: bytes
 
 
+class SearchText(Struct, frozen=True):
+    """A text by which its session is found, under the seq of the event that it belongs to."""
+
+    seq: int
+    text: str
+
+
+class Upload(Struct, frozen=True, kw_only=True):
+    """A body that was sent ahead of the prompt that will name it."""
+
+    blob_id: str
+    made_at: int
+    name: str = ""
+    media_type: str = ""
+    data: bytes
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """That a request was carried out: kept in the commit of its effect, so that it is not carried out again.
+
+    ``receipt_id`` stands for who asked what under which key, ``fingerprint`` for what the request held. The effect,
+    where the log holds it, is the events of ``session_id`` after ``after`` up to ``upto``. ``answer`` is whatever the
+    caller needs to answer the same again; `None` before it is known, and for what must not be kept.
+    """
+
+    receipt_id: str
+    fingerprint: str
+    made_at: int
+    session_id: SessionId | None = None
+    after: int = 0
+    upto: int = 0
+    answer: bytes | None = None
+
+
 class ListingFilter(Struct, frozen=True, kw_only=True):
-    """Which sessions a page shows; an absent member does not restrict."""
+    """Which sessions a page shows; an absent member does not restrict.
+
+    A session fits ``words`` if each of them occurs in its title, its prompts or its answers, whatever case and accents;
+    of the last one the beginning is enough. A word is data, whatever it holds.
+    """
 
     status: Status | UnsetType = UNSET
     mode: str | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
+    project_id: str | UnsetType = UNSET
+    words: Sequence[str] = ()
+
+
+class Listed(NamedTuple):
+    """A session on a page; ``snippet`` is a piece of the newest text in which one of the filter's words was found."""
+
+    listing: Listing
+    head: Head
+    snippet: str = ""
 
 
 class EventLog(Protocol):
@@ -135,6 +183,8 @@ class EventLog(Protocol):
         listing: Listing | None,
         snapshot: bytes | None = None,
         blobs: Sequence[Blob] = (),
+        texts: Sequence[SearchText] = (),
+        receipt: Receipt | None = None,
     ) -> Awaitable[None]:
         """Take stamped *events* at once; they are durable when the awaitable returns, all of them or none.
 
@@ -143,7 +193,10 @@ class EventLog(Protocol):
         before it is durable. *expected_seq* is the seq before the first of *events*; 0 makes the session, under a
         new epoch. *snapshot* is the state that all events so far fold to; *listing* replaces the session's row
         (`None` keeps it out of listings). An append that ends with `session-deleted` drops the session's other
-        events, snapshots and blobs in the same commit; the last event stays readable until `forget`.
+        events, snapshots, blobs and texts in the same commit; the last event stays readable until `forget`.
+
+        By *texts*, and by its title, the session is found from then on (`ListingFilter.words`). *receipt* is kept with
+        where these events are; one that is known already stays as it is.
 
         The awaitable raises SequenceConflict when the log is not at *expected_seq*, so that after one append failed
         all later ones of that session fail too, LogFull when the disk is full. It need not be awaited.
@@ -195,7 +248,7 @@ class EventLog(Protocol):
 
     async def page(
         self, criteria: ListingFilter, *, before: tuple[int, SessionId] | None, limit: int
-    ) -> Sequence[tuple[Listing, Head]]:
+    ) -> Sequence[Listed]:
         """Return up to *limit* listed sessions by ``(last_activity, session_id)``, descending, from below *before*."""
 
     async def restless(self) -> Sequence[SessionId]:
@@ -210,11 +263,29 @@ class EventLog(Protocol):
     async def trim(self, session_id: SessionId, *, max_bytes: int, oldest: int, snapshot: StoredSnapshot) -> int:
         """Drop the oldest events until the session fits, in one commit with *snapshot*; return the new ``earliest``.
 
-        The newest event always stays, and nothing after the snapshot is dropped.
+        The newest event always stays, and nothing after the snapshot is dropped. The texts of what is dropped go too.
         """
 
     async def forget(self, *, before: int) -> None:
         """Drop the tombstones of sessions that were deleted before that instant."""
+
+    async def reindex(self) -> int:
+        """Make anew what sessions are found by, from their events; all or nothing. Return the number of texts."""
+
+    async def receipt(self, receipt_id: str) -> Receipt | None:
+        """Return what is kept of a request."""
+
+    async def keep_receipt(self, receipt: Receipt) -> None:
+        """Keep what a request was answered; of one that is kept already only the answer changes. Raises LogFull."""
+
+    async def upload(self, blob_id: str) -> Upload:
+        """Return a body that was sent ahead. Raises BlobNotFound."""
+
+    async def keep_upload(self, upload: Upload, *, most_bytes: int) -> None:
+        """Keep a body. Raises UploadsFull if all of them would take more than *most_bytes*, LogFull."""
+
+    async def expire(self, *, before: int) -> None:
+        """Drop the receipts and the uploads that were made before that instant."""
 
 
 class TurnEnd(Struct, frozen=True, kw_only=True):

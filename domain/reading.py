@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from contracts import views
 from contracts.codec import decode_event
@@ -111,7 +112,10 @@ class Reading:
     ) -> list[views.Session]:
         """Return a page of sessions, the last active first."""
         rows = await self._log.page(criteria, before=before, limit=limit)
-        return [session_view(row, head) for row, head in rows]
+        return [
+            replace(session_view(row, head), snippet=snippet) if snippet else session_view(row, head)
+            for row, head, snippet in rows
+        ]
 
     async def open_stream(self, session_id: SessionId, cursor: str | None, *, member: str) -> Opening:
         """Return where a stream from *cursor* begins. Raises SessionNotFound, InvalidCursor naming *member*."""

@@ -12,6 +12,8 @@ from domain.system import SYSTEM, SystemLog
 
 logger = logging.getLogger(__name__)
 
+KEPT_AHEAD_MS = 24 * 60 * 60 * 1000  # receipts, and bodies that were sent ahead of their prompts
+
 
 class Retention:
     """Keeps of each session at most *most_bytes* of events, none older than *most_ms*."""
@@ -36,6 +38,7 @@ class Retention:
             for session_id in await self._log.overgrown(max_bytes=self.most_bytes, oldest=oldest):
                 await self.trim_session(session_id)
             await self._log.forget(before=oldest)
+            await self._log.expire(before=self._clock.now() - KEPT_AHEAD_MS)
             await self._owners.recover()
         except Exception:
             logger.exception("the log could not be trimmed; the next time tries again")

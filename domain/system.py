@@ -21,6 +21,7 @@ from contracts.views import Project, Rule
 from domain.errors import CursorExpired, SessionNotFound, SessionQuarantined
 from domain.ids import SessionId
 from domain.ports import Clock, EventLog, StoredSnapshot
+from domain.receipts import take
 
 SYSTEM = SessionId(SYSTEM_SESSION_ID)
 SNAPSHOT_EVENTS = 1000
@@ -135,6 +136,7 @@ class SystemLog:
                     expected_seq=before.seq,
                     listing=None,
                     snapshot=encode(after) if crossed else None,
+                    receipt=take(),
                 )
         except Exception:
             self._state = None  # what is in the log counts

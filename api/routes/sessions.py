@@ -15,10 +15,14 @@ from api.parameters import (
     Limit,
     ModeFilter,
     PageCursor,
+    ProjectFilter,
+    Search,
     SessionIdParameter,
     StatusFilter,
     Types,
+    choose_project,
     choose_types,
+    choose_words,
     parse_page_cursor,
 )
 from api.services import Services
@@ -47,10 +51,16 @@ class SessionList(Controller):
         status: StatusFilter = "",
         mode: ModeFilter = "",
         archived: ArchivedFilter = "",
+        project_id: ProjectFilter = "",
+        q: Search = "",
     ) -> views.SessionPage:
         """List sessions, the last active first."""
         criteria = ListingFilter(
-            status=status or UNSET, mode=mode or UNSET, archived=UNSET if not archived else archived == "true"
+            status=status or UNSET,
+            mode=mode or UNSET,
+            archived=UNSET if not archived else archived == "true",
+            project_id=choose_project(project_id),
+            words=choose_words(q),
         )
         sessions = await services.reading.page(criteria, before=parse_page_cursor(cursor), limit=limit)
         last = sessions[-1] if len(sessions) == limit else None

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, field
 
 from contracts.codec import encode
 from domain.ids import Epoch, SessionId
-from domain.ports import Blob, Head, Listing, Recorded
+from domain.ports import Blob, Head, Listing, Receipt, Recorded, SearchText
 from infrastructure.eventlogs.schema import Salts
 from infrastructure.eventlogs.tail import Known
 
@@ -22,6 +22,8 @@ class Append(Struct):
     listing: Listing | None
     snapshot: bytes | None
     blobs: Sequence[Blob]
+    texts: Sequence[SearchText]
+    receipt: Receipt | None
     future: asyncio.Future[None]
 
 
@@ -94,8 +96,9 @@ class Row(Struct):
         own = (self.key, self.session_id, self.epoch, self.deleted_at)
         shown = self.listing
         if shown is None:
-            return (*own, None, None, None, None, None)
-        return (*own, encode(shown), shown.status, shown.mode, shown.archived, shown.at_rest)
+            return (*own, None, None, None, None, None, None)
+        project = None if shown.project_id is UNSET else shown.project_id
+        return (*own, encode(shown), shown.status, shown.mode, shown.archived, shown.at_rest, project)
 
 
 class Entry(Struct):
@@ -123,6 +126,8 @@ class Group:
         self.events: list[Any] = []  # flat: one column after the other
         self.snapshots: list[tuple[Any, ...]] = []
         self.blobs: list[tuple[Any, ...]] = []
+        self.texts: list[tuple[int, str]] = []
+        self.receipts: list[tuple[Any, ...]] = []
         self.deleted: list[Row] = []
         self.results: list[tuple[asyncio.Future[Any], Any]] = []
         self.failures: list[tuple[asyncio.Future[Any], Exception]] = []

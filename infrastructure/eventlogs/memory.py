@@ -4,22 +4,41 @@ asyncio's by nature, as the durable log is: an append is a future, and a commit 
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any
+from unicodedata import combining, normalize
 
 from msgspec import UNSET, Struct, field
+from msgspec.structs import replace
 
 from contracts.events import LIFECYCLE_TYPES, Event
-from domain.errors import BlobNotFound, CursorExpired, SequenceConflict, SessionNotFound, TowpathError
+from domain.errors import BlobNotFound, CursorExpired, SequenceConflict, SessionNotFound, TowpathError, UploadsFull
 from domain.ids import Epoch, SessionId, make_epoch
-from domain.ports import Batch, Blob, Head, Listing, ListingFilter, Recorded, StoredSnapshot, Take, Wake
+from domain.ports import (
+    Batch,
+    Blob,
+    Head,
+    Listed,
+    Listing,
+    ListingFilter,
+    Receipt,
+    Recorded,
+    SearchText,
+    StoredSnapshot,
+    Take,
+    Upload,
+    Wake,
+)
 from infrastructure.eventlogs.recording import encode_events, select
+from infrastructure.eventlogs.search import readable, spaced
 from infrastructure.eventlogs.tail import Watchers
 
 WINDOW_SECONDS = 0.002
+_LETTERS = re.compile(r"[^\W_]+")
 
 
 class _Session(Struct):
@@ -34,6 +53,7 @@ class _Session(Struct):
     snapshot: StoredSnapshot | None = None
     blobs: dict[str, bytes] = field(default_factory=dict)
     batches: dict[tuple[object, ...], Batch] = field(default_factory=dict)
+    texts: dict[int, str] = field(default_factory=dict)
 
     def head(self) -> Head:
         last_activity = 0 if self.listing is None else self.timestamps[-1]
@@ -43,6 +63,21 @@ class _Session(Struct):
         del self.events[:count], self.timestamps[:count]
         self.earliest += count
         self.batches.clear()
+        self.texts = {seq: text for seq, text in self.texts.items() if seq > self.earliest}
+
+    def snippet(self, words: Sequence[str]) -> str | None:
+        """Return the newest text that holds one of *words*, `None` unless all are found."""
+        texts = [*([] if self.listing is None else [self.listing.title]), *self.texts.values()]
+        held = [(text, f" {_words(text)} ") for text in reversed(texts)]
+        wanted = [f" {_words(word)}{'' if word is words[-1] else ' '}" for word in words if _words(word)]
+        if not wanted or not all(any(word in joined for _, joined in held) for word in wanted):
+            return None
+        return readable(next(text for text, joined in held if any(word in joined for word in wanted)))
+
+
+def _words(text: str) -> str:
+    plain = "".join(mark for mark in normalize("NFKD", spaced(text).casefold()) if not combining(mark))
+    return " ".join(_LETTERS.findall(plain))
 
 
 class MemoryEventLog:
@@ -56,6 +91,8 @@ class MemoryEventLog:
         self._watchers = Watchers(window_seconds=window_seconds)
         self._sessions: dict[SessionId, _Session] = {}
         self._expired = 0
+        self._receipts: dict[str, Receipt] = {}
+        self._uploads: dict[str, Upload] = {}
         self._line: list[Callable[[], Sequence[Recorded]]] = []
 
     def append(
@@ -67,6 +104,8 @@ class MemoryEventLog:
         listing: Listing | None,
         snapshot: bytes | None = None,
         blobs: Sequence[Blob] = (),
+        texts: Sequence[SearchText] = (),
+        receipt: Receipt | None = None,
     ) -> Awaitable[None]:
         future: asyncio.Future[None] = self._loop.create_future()
         encoded = encode_events(session_id, events, expected_seq)
@@ -90,6 +129,10 @@ class MemoryEventLog:
             session.batches.clear()
             session.listing = listing
             session.blobs |= {blob.blob_id: blob.data for blob in blobs}
+            session.texts |= {text.seq: text.text for text in texts}
+            if receipt is not None:
+                kept = replace(receipt, session_id=session_id, after=expected_seq, upto=session.seq)
+                self._receipts.setdefault(receipt.receipt_id, kept)
             if snapshot is not None:
                 session.snapshot = StoredSnapshot(session.seq, snapshot)
             if encoded and encoded[-1][0] == "session-deleted":
@@ -178,12 +221,13 @@ class MemoryEventLog:
 
     async def page(
         self, criteria: ListingFilter, *, before: tuple[int, SessionId] | None, limit: int
-    ) -> Sequence[tuple[Listing, Head]]:
+    ) -> Sequence[Listed]:
         def fits(listing: Listing) -> bool:
             pairs: tuple[tuple[Any, Any], ...] = (
                 (criteria.status, listing.status),
                 (criteria.mode, listing.mode),
                 (criteria.archived, listing.archived),
+                (criteria.project_id, listing.project_id),
             )
             return all(wanted in (UNSET, actual) for wanted, actual in pairs)
 
@@ -191,13 +235,14 @@ class MemoryEventLog:
             return self._sessions[listing.session_id].timestamps[-1], listing.session_id
 
         found = [
-            (session.listing, session.head())
+            Listed(session.listing, session.head(), snippet)
             for session in self._sessions.values()
             if session.listing is not None
             and fits(session.listing)
             and (before is None or place(session.listing) < before)
+            and (snippet := session.snippet(criteria.words) if criteria.words else "") is not None
         ]
-        return sorted(found, key=lambda pair: place(pair[0]), reverse=True)[:limit]
+        return sorted(found, key=lambda listed: place(listed.listing), reverse=True)[:limit]
 
     async def restless(self) -> Sequence[SessionId]:
         return [one for one, session in self._sessions.items() if session.listing and not session.listing.at_rest]
@@ -235,3 +280,30 @@ class MemoryEventLog:
             if session.deleted_at is not None and session.deleted_at < before:
                 self._expired = max(self._expired, session.events[-1].position)
                 del self._sessions[session_id]
+
+    async def reindex(self) -> int:
+        return sum(
+            len(session.texts) + bool(session.listing and session.listing.title) for session in self._sessions.values()
+        )
+
+    async def receipt(self, receipt_id: str) -> Receipt | None:
+        return self._receipts.get(receipt_id)
+
+    async def keep_receipt(self, receipt: Receipt) -> None:
+        known = self._receipts.get(receipt.receipt_id, receipt)
+        self._receipts[receipt.receipt_id] = replace(known, answer=receipt.answer)
+
+    async def upload(self, blob_id: str) -> Upload:
+        if blob_id not in self._uploads:
+            raise BlobNotFound(f"There is no body {blob_id}; one that was sent ahead is kept for a day.")
+        return self._uploads[blob_id]
+
+    async def keep_upload(self, upload: Upload, *, most_bytes: int) -> None:
+        held = sum(len(one.data) for one in self._uploads.values())
+        if held + len(upload.data) > most_bytes:
+            raise UploadsFull(f"{held} bytes of bodies wait for their prompts, of {most_bytes}. Try again later.")
+        self._uploads[upload.blob_id] = upload
+
+    async def expire(self, *, before: int) -> None:
+        self._receipts = {name: one for name, one in self._receipts.items() if one.made_at >= before}
+        self._uploads = {name: one for name, one in self._uploads.items() if one.made_at >= before}

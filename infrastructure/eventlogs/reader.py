@@ -6,6 +6,7 @@ it again after 5 ms at worst: 256 rows took 0.2 s. So a page comes as one row of
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -14,10 +15,11 @@ import msgspec
 
 from contracts.codec import encode
 from domain.errors import BlobNotFound, CursorExpired, SessionNotFound, SessionQuarantined
-from domain.ids import SessionId
-from domain.ports import BATCH_BYTES, Batch, Head, Listing, ListingFilter, Recorded, StoredSnapshot
+from domain.ids import Epoch, SessionId
+from domain.ports import BATCH_BYTES, Batch, Head, Listed, Listing, ListingFilter, Recorded, StoredSnapshot
 from infrastructure.eventlogs.recording import select
 from infrastructure.eventlogs.schema import Execute, Salts, body_checksum, checksums, row_id, translated
+from infrastructure.eventlogs.search import MATCHING, SNIPPET_WORDS, queries, readable
 from infrastructure.eventlogs.tail import Known
 
 # The port's own structs are no contract: they never leave the process but for this file.
@@ -68,11 +70,19 @@ SELECT low FROM search WHERE low = high
 """
 RESTLESS = "SELECT session_id FROM sessions WHERE at_rest = 0 AND NOT quarantined"
 LISTED = """
-SELECT epoch, seq, earliest, listing, last_activity
+SELECT key, epoch, seq, earliest, listing, last_activity
 FROM heads CROSS JOIN sessions USING (key)
 WHERE last_activity <= ?1 AND (last_activity < ?1 OR session_id < ?2)
   AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR mode = ?4) AND (?5 IS NULL OR archived = ?5)
-ORDER BY last_activity DESC, session_id DESC LIMIT ?6
+  AND (?6 IS NULL OR project_id = ?6)
+ORDER BY last_activity DESC, session_id DESC LIMIT ?7
+"""
+# Of each session on the page the newest text that holds any of the words.
+FOUND = """
+SELECT page.*, (
+    SELECT snippet(search, 0, '', '', '…', {words}) FROM search
+    WHERE search MATCH ?8 AND rowid >= key << 40 AND rowid < (key + 1) << 40 ORDER BY rowid DESC LIMIT 1
+) FROM ({listed}) AS page
 """
 
 
@@ -218,18 +228,33 @@ def read_blob(connection: apsw.Connection, session_id: SessionId, blob_id: str) 
 
 def read_listed(
     connection: apsw.Connection, criteria: ListingFilter, before: tuple[int, SessionId] | None, limit: int
-) -> Sequence[tuple[Listing, Head]]:
+) -> Sequence[Listed]:
     """As `EventLog.page`."""
-    wanted = [
-        None if value is msgspec.UNSET else value for value in (criteria.status, criteria.mode, criteria.archived)
-    ]
+    wanted = criteria.status, criteria.mode, criteria.archived, criteria.project_id
+    filters = [None if value is msgspec.UNSET else value for value in wanted]
+    bindings = [*(before or (2**63 - 1, "")), *filters, limit]
+    statement = LISTED
+    if criteria.words:
+        asked = queries(criteria.words)
+        statement, bindings = found_statement(len(asked)), [*bindings, " OR ".join(asked), *asked]
     with transaction(connection) as execute:
-        rows = execute(LISTED, (*(before or (2**63 - 1, "")), *wanted, limit)).fetchall()
-    listings = [decode_listing(listing) for *_, listing, _ in rows]
-    return [
-        (listing, Head(epoch, seq, earliest, listing, last_activity))
-        for listing, (epoch, seq, earliest, _, last_activity) in zip(listings, rows, strict=True)
-    ]
+        rows = execute(statement, bindings).fetchall()
+    return [_listed(*row) for row in rows]
+
+
+def _listed(
+    _key: int, epoch: Epoch, seq: int, earliest: int, row: bytes, last_activity: int, snippet: str | None = None
+) -> Listed:
+    listing = decode_listing(row)
+    return Listed(listing, Head(epoch, seq, earliest, listing, last_activity), readable(snippet))
+
+
+@cache
+def found_statement(queries: int) -> str:
+    """Return the statement that reads a page of what so many queries to the index all find."""
+    found = " INTERSECT ".join([MATCHING.format(number=9 + number) for number in range(queries)])
+    listed = LISTED.replace("FROM heads", f"FROM ({found}) CROSS JOIN heads USING (key)")
+    return FOUND.format(listed=listed, words=SNIPPET_WORDS)
 
 
 def every_session(connection: apsw.Connection) -> Sequence[tuple[Stored, bool]]:

@@ -111,7 +111,40 @@ CREATE TABLE blobs (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1,)
+# rowid: as events.id; a title has the seq 0. Text as search.py spaces it.
+SEARCH = "CREATE VIRTUAL TABLE search USING fts5 (text, tokenize = 'unicode61 remove_diacritics 2')"
+
+VERSION_2 = f"""
+ALTER TABLE sessions ADD COLUMN project_id TEXT;
+
+-- Whether everything is in the index by which sessions are found; if not, the next start makes it anew.
+ALTER TABLE meta ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE receipts (
+    receipt_id      TEXT    NOT NULL UNIQUE,
+    fingerprint     TEXT    NOT NULL,
+    made_at         INTEGER NOT NULL,
+    session_id      TEXT,                 -- whose events are the effect, those after "after" up to "upto"
+    after           INTEGER NOT NULL,
+    upto            INTEGER NOT NULL,
+    answer          BLOB
+) STRICT;
+CREATE INDEX receipts_made ON receipts (made_at);
+
+CREATE TABLE uploads (
+    blob_id         TEXT    NOT NULL UNIQUE,
+    made_at         INTEGER NOT NULL,
+    name            TEXT    NOT NULL,
+    media_type      TEXT    NOT NULL,
+    bytes           INTEGER NOT NULL,
+    checksum        INTEGER NOT NULL,
+    data            BLOB    NOT NULL
+) STRICT;
+
+{SEARCH};
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2)
 """What leads from each version of the file to the next; an empty file has version 0."""
 
 
@@ -232,7 +265,8 @@ def begin_run(connection: apsw.Connection, durability: Durability, machine: str)
                 execute("UPDATE sessions SET epoch = ? WHERE key = ?", (make_epoch(), key))
             epoch = make_epoch()
         execute(
-            "INSERT INTO meta VALUES (1, ?, 0, 0, ?, ?, 0, ?) ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch,"
+            "INSERT INTO meta (one, epoch, position, expired, run, durability, clean, boot_id)"
+            " VALUES (1, ?, 0, 0, ?, ?, 0, ?) ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch,"
             " run = excluded.run, durability = excluded.durability, clean = 0, boot_id = excluded.boot_id",
             (epoch, number + 1, durability, machine),
         )

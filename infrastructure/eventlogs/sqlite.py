@@ -20,11 +20,25 @@ import apsw
 from contracts.events import Event
 from domain.errors import CursorExpired, LogUnavailable, SessionQuarantined
 from domain.ids import Epoch, SessionId
-from domain.ports import Batch, Blob, Head, Listing, ListingFilter, StoredSnapshot, Take, Wake
-from infrastructure.eventlogs import reader
+from domain.ports import (
+    Batch,
+    Blob,
+    Head,
+    Listed,
+    Listing,
+    ListingFilter,
+    Receipt,
+    SearchText,
+    StoredSnapshot,
+    Take,
+    Upload,
+    Wake,
+)
+from infrastructure.eventlogs import kept, reader
 from infrastructure.eventlogs.commit import Append, Commit, Order
 from infrastructure.eventlogs.recording import encode_events, select
 from infrastructure.eventlogs.schema import Durability, Run, begin_run, connect, create_file, migrate, translated
+from infrastructure.eventlogs.search import index_everything
 from infrastructure.eventlogs.tail import Tail, Tails, Watchers
 from infrastructure.eventlogs.writer import Writer
 
@@ -130,6 +144,8 @@ class SqliteEventLog:
         listing: Listing | None,
         snapshot: bytes | None = None,
         blobs: Sequence[Blob] = (),
+        texts: Sequence[SearchText] = (),
+        receipt: Receipt | None = None,
     ) -> Awaitable[None]:
         future: asyncio.Future[None] = self._loop.create_future()
         if session_id in self._quarantined:
@@ -138,7 +154,9 @@ class SqliteEventLog:
             _fail(future, LogUnavailable("The log is closed."))
         else:
             encoded = encode_events(session_id, events, expected_seq)
-            self._writer.put(Append(session_id, encoded, expected_seq, listing, snapshot, blobs, future))
+            self._writer.put(
+                Append(session_id, encoded, expected_seq, listing, snapshot, blobs, texts, receipt, future)
+            )
         return future
 
     async def head(self, session_id: SessionId) -> Head:
@@ -210,7 +228,7 @@ class SqliteEventLog:
 
     async def page(
         self, criteria: ListingFilter, *, before: tuple[int, SessionId] | None, limit: int
-    ) -> Sequence[tuple[Listing, Head]]:
+    ) -> Sequence[Listed]:
         return await self._ask(reader.read_listed, criteria, before, limit)
 
     async def restless(self) -> Sequence[SessionId]:
@@ -226,6 +244,25 @@ class SqliteEventLog:
 
     async def forget(self, *, before: int) -> None:
         await self._order(self._writer.forget, before)
+
+    async def reindex(self) -> int:
+        count: int = await self._order(self._writer.reindex)
+        return count
+
+    async def receipt(self, receipt_id: str) -> Receipt | None:
+        return await self._ask(kept.read_receipt, receipt_id)
+
+    async def keep_receipt(self, receipt: Receipt) -> None:
+        await self._order(self._writer.keep, kept.keep_receipt, receipt)
+
+    async def upload(self, blob_id: str) -> Upload:
+        return await self._ask(kept.read_upload, blob_id)
+
+    async def keep_upload(self, upload: Upload, *, most_bytes: int) -> None:
+        await self._order(self._writer.keep, kept.keep_upload, upload, most_bytes)
+
+    async def expire(self, *, before: int) -> None:
+        await self._order(self._writer.keep, kept.expire, before)
 
     def _publish(self, commit: Commit) -> None:
         self._position = commit.position
@@ -304,6 +341,9 @@ def _open(path: Path, durability: Durability, machine: str) -> _Store:
         with translated(writing):
             migrate(writing)
             run = begin_run(writing, durability, machine)
+            if not writing.execute("SELECT indexed FROM meta").get:
+                with writing:
+                    index_everything(writing.execute)
             writing.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
         quarantined = reader.read_quarantined(writing)
         return _Store(writing, connect(path, durability=durability), durability, run, quarantined)

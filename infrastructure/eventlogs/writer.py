@@ -5,12 +5,12 @@ took 2.6 s beside one. So rows go in by statements that hold up to 256 of them.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import cache
 from queue import Empty, SimpleQueue
 from typing import Any
 from zlib import crc32
@@ -21,8 +21,9 @@ from msgspec.structs import replace
 from contracts.events import LIFECYCLE_TYPES
 from domain.errors import SequenceConflict, SessionNotFound, TowpathError
 from domain.ids import SessionId, make_epoch
-from domain.ports import Recorded, StoredSnapshot
+from domain.ports import Listing, Recorded, StoredSnapshot
 from infrastructure.eventlogs.commit import Append, Change, Commit, Entry, Group, Order, Row
+from infrastructure.eventlogs.kept import INSERT_RECEIPT, receipt_columns
 from infrastructure.eventlogs.reader import decode_listing
 from infrastructure.eventlogs.schema import (
     CHECKPOINT_PAGES,
@@ -36,6 +37,24 @@ from infrastructure.eventlogs.schema import (
     row_id,
     translate,
 )
+from infrastructure.eventlogs.search import ERASE, INSERT, index_everything, spaced
+from infrastructure.eventlogs.statements import (
+    CUT,
+    DROPPED,
+    EVENT_WIDTH,
+    HEAD_WIDTH,
+    INSERT_EVENTS,
+    REPLACE_BLOB,
+    ROWS_PER_STATEMENT,
+    SELECT_SESSION,
+    SESSION_WIDTH,
+    UPSERT_HEADS,
+    UPSERT_SESSIONS,
+    UPSERT_SNAPSHOT,
+    rows_statement,
+)
+
+logger = logging.getLogger(__name__)
 
 COMMIT_APPENDS = 4_096
 # Behind a large commit the next one waits for company: an append costs 6.6 µs of SQLite in a commit of 75, 5.0 in one
@@ -43,48 +62,8 @@ COMMIT_APPENDS = 4_096
 BUSY_APPENDS = 64
 GATHER_SECONDS = 0.002
 CACHED_SESSIONS = 8_192
-ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
-
-
-SELECT_SESSION = """
-SELECT key, session_id, epoch, deleted_at, seq, position, earliest, trimmed, bytes, largest, oldest, run,
-       listing, last_activity
-FROM sessions JOIN heads USING (key) WHERE session_id = ?
-"""
-EVENT_WIDTH, HEAD_WIDTH, SESSION_WIDTH = 7, 10, 9
-INSERT_EVENTS = "INSERT INTO events (id, position, type, timestamp, lifecycle, checksum, data) VALUES {rows}"
-UPSERT_HEADS = """
-INSERT INTO heads (key, seq, position, earliest, trimmed, bytes, largest, oldest, run, last_activity) VALUES {rows}
-ON CONFLICT (key) DO UPDATE SET
-    seq = excluded.seq, position = excluded.position, earliest = excluded.earliest, trimmed = excluded.trimmed,
-    bytes = excluded.bytes, largest = excluded.largest, oldest = excluded.oldest, run = excluded.run,
-    last_activity = excluded.last_activity
-"""
-UPSERT_SESSIONS = """
-INSERT INTO sessions (key, session_id, epoch, deleted_at, listing, status, mode, archived, at_rest) VALUES {rows}
-ON CONFLICT (key) DO UPDATE SET
-    deleted_at = excluded.deleted_at, listing = excluded.listing, status = excluded.status, mode = excluded.mode,
-    archived = excluded.archived, at_rest = excluded.at_rest
-"""
-UPSERT_SNAPSHOT = """
-INSERT INTO snapshots (session, seq, checksum, data) VALUES (?, ?, ?, ?) ON CONFLICT (session) DO UPDATE
-SET seq = excluded.seq, checksum = excluded.checksum, data = excluded.data WHERE excluded.seq >= seq
-"""
-REPLACE_BLOB = "REPLACE INTO blobs (session, blob_id, checksum, data) VALUES (?, ?, ?, ?)"
-# Up to which event must go: the first that leaves few enough bytes, or the last that is too old, whichever is later.
-CUT = """
-SELECT max(
-    coalesce((SELECT id FROM (SELECT id, sum(length(data)) OVER (ORDER BY id) AS gone FROM events
-                              WHERE id > :low AND id <= :high) WHERE gone >= :excess ORDER BY id LIMIT 1), :high)
-        * (:excess > 0),
-    coalesce((SELECT id - 1 FROM events WHERE id > :low AND id <= :high AND timestamp >= :oldest
-              ORDER BY id LIMIT 1), :high),
-    :low)
-"""
-DROPPED = """
-SELECT sum(length(data)), max(position), coalesce(max(position) FILTER (WHERE lifecycle), 0)
-FROM events WHERE id > ? AND id <= ?
-"""
+# How a damaged index shows itself, or one of its tables that is gone.
+INDEX_ERRORS = (apsw.CorruptError, apsw.SQLError)
 
 
 class Writer:
@@ -109,6 +88,7 @@ class Writer:
         self._copier = ThreadPoolExecutor(1, "log-checkpoint")
         self._copying: Future[object] | None = None
         self._pages = 0
+        self._indexing = True
         self._next_key = int(self._execute("SELECT coalesce(max(key), 0) + 1 FROM sessions").get)
         self._rows: dict[SessionId, Row] = {}
         self._salts: dict[SessionId, Salts] = {}
@@ -159,7 +139,10 @@ class Writer:
             self._execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for it and the writer goes on
             self._roll_back()
-            if len(appends) > 1 and not isinstance(error, DISK_ERRORS):
+            if self._indexing and isinstance(error, INDEX_ERRORS):
+                self._stop_indexing(error)
+                self._commit(appends)
+            elif len(appends) > 1 and not isinstance(error, DISK_ERRORS):
                 for append in appends:  # so that one bad append does not fail the others
                     self._commit([append])
             else:
@@ -176,7 +159,11 @@ class Writer:
             self._execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - as above
             self._roll_back()
-            self._fail([order.future], error)
+            if self._indexing and isinstance(error, INDEX_ERRORS):
+                self._stop_indexing(error)
+                self._obey(order)
+            else:
+                self._fail([order.future], error)
         else:
             self._finish(group)
 
@@ -216,20 +203,32 @@ class Writer:
             group.position = row.position = position
             row.last_activity = None if append.listing is None else append.events[-1][1]
         if append.listing is not row.listing and append.listing != row.listing:
+            if _title(append.listing) != _title(row.listing):
+                group.texts.append((row_id(row.key, 0), _title(append.listing)))
             row.listing = append.listing
             entry.rewrite = True
         row.seq, row.bytes, row.run = seq, size, self._run
-        if append.snapshot is not None:
-            group.snapshots.append(_snapshot(row, StoredSnapshot(seq, append.snapshot)))
-        for blob in append.blobs:
-            checksum = body_checksum(row.session_id, blob.blob_id, blob.data)
-            group.blobs.append((row.key, blob.blob_id, checksum, blob.data))
+        self._add_beside(group, row, append)
         if append.events and append.events[-1][0] == "session-deleted":
             _, row.oldest, data = append.events[-1]
             row.deleted_at, row.listing, row.last_activity = row.oldest, None, None
             row.earliest, row.bytes = seq - 1, len(data)
             entry.rewrite = True
             group.deleted.append(row)
+
+    @staticmethod
+    def _add_beside(group: Group, row: Row, append: Append) -> None:
+        """Take what an append keeps beside its events."""
+        if append.snapshot is not None:
+            group.snapshots.append(_snapshot(row, StoredSnapshot(row.seq, append.snapshot)))
+        for blob in append.blobs:
+            checksum = body_checksum(row.session_id, blob.blob_id, blob.data)
+            group.blobs.append((row.key, blob.blob_id, checksum, blob.data))
+        for text in append.texts:
+            group.texts.append((row_id(row.key, text.seq), text.text))
+        if append.receipt is not None:
+            effect = {"session_id": row.session_id, "after": append.expected_seq, "upto": row.seq}
+            group.receipts.append(receipt_columns(replace(append.receipt, **effect)))
 
     def _open(self, group: Group, append: Append) -> Entry:
         """Return what a transaction may change of a session: a copy. A first append makes the session."""
@@ -261,16 +260,38 @@ class Writer:
             self._execute(UPSERT_SNAPSHOT, snapshot)
         for blob in group.blobs:
             self._execute(REPLACE_BLOB, blob)
+        for receipt in group.receipts:
+            self._execute(INSERT_RECEIPT, receipt)
+        if self._indexing:
+            for place, text in group.texts:
+                self._execute(INSERT, (place, spaced(text)))
+            for row in group.deleted:
+                self._execute(ERASE, (row_id(row.key, 0), row_id(row.key + 1, 0) - 1))
         for row in group.deleted:
             self._execute("DELETE FROM events WHERE id > ? AND id < ?", (row_id(row.key, 0), row_id(row.key, row.seq)))
             self._execute("DELETE FROM snapshots WHERE session = ?", (row.key,))
             self._execute("DELETE FROM blobs WHERE session = ?", (row.key,))
 
+    def _stop_indexing(self, error: Exception) -> None:
+        """Go on without the index: that sessions are found is worth less than that they go on."""
+        logger.error("the search index is damaged (%s); the next start makes it anew", error)
+        self._indexing = False
+        with suppress(apsw.Error):
+            self._execute("UPDATE meta SET indexed = 0")
+
+    def reindex(self, _group: Group) -> int:
+        count = index_everything(self._execute)
+        self._indexing = True
+        return count
+
+    def keep(self, _group: Group, change: Callable[..., None], *arguments: object) -> None:
+        change(self._execute, *arguments)
+
     def _insert(self, template: str, width: int, columns: list[Any]) -> None:
         start = 0
         for rows in ROWS_PER_STATEMENT:
             while len(columns) - start >= rows * width:
-                self._execute(_statement(template, width, rows), columns[start : start + rows * width])
+                self._execute(rows_statement(template, width, rows), columns[start : start + rows * width])
                 start += rows * width
 
     def trim(self, group: Group, session_id: SessionId, max_bytes: int, oldest: int, snapshot: StoredSnapshot) -> int:
@@ -289,6 +310,8 @@ class Writer:
             gone, row.trimmed, lifecycle = self._execute(DROPPED, (low, cut)).fetchall()[0]
             self._execute("UPDATE meta SET expired = max(expired, ?)", (lifecycle,))
             self._execute("DELETE FROM events WHERE id > ? AND id <= ?", (low, cut))
+            if self._indexing:
+                self._execute(ERASE, (low + 1, cut))
             row.bytes -= gone
             row.earliest = cut - row_id(row.key, 0)
             row.oldest = self._execute("SELECT timestamp FROM events WHERE id = ?", (cut + 1,)).get
@@ -370,10 +393,9 @@ class Writer:
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
+def _title(listing: Listing | None) -> str:
+    return "" if listing is None else listing.title
+
+
 def _snapshot(row: Row, snapshot: StoredSnapshot) -> tuple[Any, ...]:
     return row.key, snapshot.seq, body_checksum(row.session_id, snapshot.seq, snapshot.data), snapshot.data
-
-
-@cache
-def _statement(template: str, width: int, rows: int) -> str:
-    return template.format(rows=", ".join(["(" + ", ".join("?" * width) + ")"] * rows))

@@ -16,7 +16,7 @@ import pytest
 
 from tests.cli.calls import bounded
 from tests.ports import free_port
-from tests.servers import PROGRAM, SECONDS, Place, Server
+from tests.servers import PROGRAM, SECONDS, Place, Server, new_session, run_prompt
 
 
 def run(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -245,3 +245,30 @@ def test_doctor_names_what_is_damaged_and_what_others_may_read(place: Place) -> 
     assert code == 1
     assert f"the log of session {session} is damaged" in out
     assert f"{place.data}/token is not this user's alone" in out
+
+
+def test_sessions_are_found_over_http_and_after_the_index_was_made_anew(place: Place) -> None:
+    with place.serving(), place.client() as client:
+        first, second = new_session(client, title="Deploy the café"), new_session(client)
+        run_prompt(client, second, "echo needle-in-a-haystack")
+        found = [
+            client.get("/api/sessions", params={"q": words}).json()["sessions"]
+            for words in ("CAFE dep", "needle echo", "haystack AND", '"*(', "")
+        ]
+
+    code, out, _ = place.call("doctor")
+    with place.serving(), place.client() as client:
+        again = client.get("/api/sessions", params={"q": "needle hay", "mode": "shell"}).json()["sessions"]
+
+    assert [[session["sessionId"] for session in page] for page in found] == [
+        [first],
+        [second],
+        [],
+        [],
+        [second, first],
+    ]
+    assert found[0][0]["snippet"] == "Deploy the café"
+    assert "needle-in-a-haystack" in found[1][0]["snippet"]
+    assert code == 0, out
+    assert "3 titles, prompts and answers" in out
+    assert [session["sessionId"] for session in again] == [second]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from contracts.events import Event, SessionCreated, SessionDeleted, SessionOutput, Status
 from domain.ids import SessionId
@@ -29,18 +30,21 @@ class Owner:
         self.at_rest = True
         self.mode = "shell"
         self.archived = False
+        self.title = ""
+        self.project_id: str | UnsetType = UNSET
 
     @property
     def listing(self) -> Listing:
         return Listing(
             session_id=self.session_id,
             mode=self.mode,
-            title="",
+            title=self.title,
             working_dir="/",
             status=self.status,
             created_at=1_000,
             archived=self.archived,
             at_rest=self.at_rest,
+            project_id=self.project_id,
         )
 
     def append(self, *events: Event, **options: Any) -> Awaitable[None]:

@@ -10,6 +10,7 @@ import anyio
 import pytest
 from anyio import fail_after
 from anyio.lowlevel import checkpoint
+from msgspec import UNSET
 
 from contracts.codec import decode_event
 from contracts.events import SessionOutput, SessionStatus
@@ -466,11 +467,11 @@ async def test_lists_by_last_activity_in_pages(log: EventLog) -> None:
     await hidden.create(listing=None)
 
     first = await log.page(ListingFilter(), before=None, limit=2)
-    last, head = first[-1]
+    last, head, _ = first[-1]
     second = await log.page(ListingFilter(), before=(head.last_activity, last.session_id), limit=2)
 
-    assert [listing.session_id for listing, _ in [*first, *second]] == [C, B, A]
-    assert [head for _, head in [*first, *second]] == [await log.head(one) for one in (C, B, A)]
+    assert [listing.session_id for listing, *_ in [*first, *second]] == [C, B, A]
+    assert [head for _, head, _ in [*first, *second]] == [await log.head(one) for one in (C, B, A)]
 
 
 async def test_a_session_that_moves_up_between_pages_is_neither_lost_nor_blocks(log: EventLog) -> None:
@@ -487,18 +488,19 @@ async def test_a_session_that_moves_up_between_pages_is_neither_lost_nor_blocks(
     rest = await log.page(ListingFilter(), before=(first[0][1].last_activity, C), limit=5)
     again = await log.page(ListingFilter(), before=None, limit=1)
 
-    assert [listing.session_id for listing, _ in rest] == [B]
-    assert [listing.session_id for listing, _ in again] == [A]
+    assert [listing.session_id for listing, *_ in rest] == [B]
+    assert [listing.session_id for listing, *_ in again] == [A]
 
 
 async def test_lists_what_the_filter_lets_through(log: EventLog) -> None:
-    for one, status, mode, archived in (
-        (A, "idle", "shell", False),
-        (B, "running", "shell", True),
-        (C, "idle", "claude", False),
+    for one, status, mode, archived, project in (
+        (A, "idle", "shell", False, UNSET),
+        (B, "running", "shell", True, "project_1"),
+        (C, "idle", "claude", False, "project_2"),
     ):
         owner = Owner(log, one)
         owner.status, owner.mode, owner.archived = status, mode, archived  # type: ignore[assignment]
+        owner.project_id = project
         await owner.create()
 
     for criteria, expected in (
@@ -508,8 +510,10 @@ async def test_lists_what_the_filter_lets_through(log: EventLog) -> None:
         (ListingFilter(archived=True), [B]),
         (ListingFilter(status="idle", mode="claude", archived=False), [C]),
         (ListingFilter(status="waiting"), []),
+        (ListingFilter(project_id="project_2"), [C]),
+        (ListingFilter(project_id="project_2", archived=True), []),
     ):
-        assert [listing.session_id for listing, _ in await log.page(criteria, before=None, limit=9)] == expected
+        assert [listing.session_id for listing, *_ in await log.page(criteria, before=None, limit=9)] == expected
 
 
 async def test_names_the_sessions_that_are_not_at_rest(log: EventLog) -> None:

@@ -206,8 +206,8 @@ async def test_a_damaged_session_is_quarantined_for_good_and_others_go_on(path: 
 
 async def test_flipped_bits_anywhere_in_the_file_never_pass_as_events(path: Path) -> None:
     async with SqliteEventLog.open(path, durability="power") as log:
-        await created(log, A, *[f"{number} {'x' * 200}" for number in range(300)])
-        whole = await read_data(log, 301)
+        await created(log, A, *[f"{number} {'x' * 200}" for number in range(400)])
+        whole = await read_data(log, 401)
     sound = content(path)
     noticed = 0
     for number in range(40):
@@ -355,7 +355,7 @@ async def test_migrations_run_from_any_older_version_or_not_at_all(path: Path) -
     create_file(path)
     connection = connect(path)
     migrate(connection)
-    connection.execute("INSERT INTO meta VALUES (1, 'epoch', 0, 0, 1, 'power', 1, '')")
+    connection.execute("INSERT INTO meta VALUES (1, 'epoch', 0, 0, 1, 'power', 1, '', 1)")
     broken = (*MIGRATIONS, "ALTER TABLE meta ADD COLUMN news TEXT", "ALTER TABLE nothing ADD COLUMN x")
 
     with pytest.raises(LogUnavailable):
@@ -364,7 +364,7 @@ async def test_migrations_run_from_any_older_version_or_not_at_all(path: Path) -
     migrate(connection, broken[:-1])
     migrate(connection, broken[:-1])
 
-    assert untouched == (len(MIGRATIONS), 8)
+    assert untouched == (len(MIGRATIONS), 9)
     assert connection.execute("SELECT epoch, news FROM meta").get == ("epoch", None)
     assert connection.execute("PRAGMA user_version").get == len(MIGRATIONS) + 1
     with pytest.raises(StoreRefused):
