@@ -10,10 +10,9 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from api.words import ID_TEXT, in_words, member_of
 from contracts.codec import MalformedBody
-from contracts.events import ID_PATTERN
 from contracts.problems import PROBLEM_JSON, Code, Problem
-from contracts.requests import LINE_PATTERN, PROMPT_PATTERN, TEXT_PATTERN
 from domain import errors
 
 logger = logging.getLogger(__name__)
@@ -46,13 +45,6 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.SessionQuarantined: (410, "session-quarantined"),
     errors.Draining: (503, "draining"),
 }
-ID_TEXT = "Ids match {}.".format(ID_PATTERN.removesuffix(r"(?!\n)"))
-_PATTERNS = {
-    ID_PATTERN: ID_TEXT,
-    PROMPT_PATTERN: "The prompt is empty, or it holds a NUL character.",
-    LINE_PATTERN: "Control characters, line ends among them, are not allowed here.",
-    TEXT_PATTERN: "NUL characters are not allowed here.",
-}
 
 
 def problem(status: int, code: Code, detail: str, *, member: str | UnsetType = UNSET) -> Problem:
@@ -79,24 +71,22 @@ def of_validation(error: ValidationException) -> Problem:
     first: dict[str, Any] = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
     source = str(getattr(first.get("source"), "value", first.get("source", "body")))
     key = _camel(str(first.get("key", "")))
-    detail = _in_words(str(first.get("message") or error.detail))
+    message = str(first.get("message") or error.detail)
     if source == "path":
         return problem(400, "invalid-session-id" if key == "sessionId" else "invalid-id", ID_TEXT, member=key)
     if source in ("query", "header", "cookie"):
-        return problem(400, "invalid-parameter", detail, member=key)
-    if key == "data" or not key:
-        return problem(400, "invalid-body", "There is no body." if detail == "'data'" else detail, member="$")
-    return problem(400, "invalid-body", detail, member=f"$.{key}")
+        return problem(400, "invalid-parameter", in_words(message.partition(", got ")[0], f"`{key}`"), member=key)
+    if message == "'data'":
+        return problem(400, "invalid-body", "There is no body.", member="$")
+    # Litestar calls the body `data`, and a member of that name too; the body itself is never to be text.
+    path = "" if key == "data" and not message.startswith("Expected `str`") else key
+    detail = in_words(message, f"`{path}`" if path else "The body")
+    return problem(400, "invalid-body", detail, member=".".join(filter(None, ("$", path, member_of(message)))))
 
 
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
-
-
-def _in_words(message: str) -> str:
-    """Return the decoder's message, a broken pattern in words."""
-    return next((text for pattern, text in _PATTERNS.items() if repr(pattern) in message), message)
 
 
 def of_http(error: HTTPException) -> Problem:

@@ -19,6 +19,7 @@ import platformdirs
 from msgspec import Meta, Struct
 
 from api.hosts import DEFAULT_PORTS, is_loopback, is_unspecified, netlocs
+from api.words import TYPES
 from contracts.requests import PROMPT_BYTES
 from domain.errors import StartRefused
 
@@ -202,8 +203,8 @@ def _in_words(name: str, reason: str) -> str:
     kind = _TYPES[name].__origin__
     if get_origin(kind) is Literal:
         return f"give one of {', '.join(get_args(kind))}."
-    for word, meaning in _WORDS.items():
-        reason = reason.replace(word, meaning)
+    for word, meaning in TYPES.items():
+        reason = reason.replace(f"`{word}`", meaning)
     return reason
 
 
@@ -287,13 +288,6 @@ def _roots(values: tuple[Path, ...], base: Path) -> tuple[Path, ...]:
 
 
 _TYPES: dict[str, Any] = get_type_hints(Settings, include_extras=True)
-_WORDS = {
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`bool`": "true or false",
-    "`array`": "a list",
-    "`str`": "text",
-}
 _LISTS = frozenset({"roots", "public_urls", "trusted_proxies", "allowed_hosts", "agent_environment"})
 _CHECKS: dict[str, Callable[[Any, Path], Any]] = {
     "host": _host,
