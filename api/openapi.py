@@ -21,6 +21,7 @@ from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIResponse,
     Operation,
+    RequestBody,
     SecurityScheme,
     Tag,
 )
@@ -80,6 +81,16 @@ def event_stream(union: str) -> type[Operation]:
             }
 
     return EventStream
+
+
+@dataclass
+class OptionalBody(Operation):
+    """The ``operation_class`` of a handler that does without a body; Litestar says of each that it is required."""
+
+    def __post_init__(self) -> None:
+        """Say otherwise."""
+        if isinstance(self.request_body, RequestBody):
+            self.request_body.required = False
 
 
 @dataclass

@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from msgspec import UNSET
 
-from api.openapi import problems
+from api.openapi import OptionalBody, problems
 from api.parameters import SessionIdParameter
 from api.services import Services
 from contracts import views
@@ -30,7 +30,13 @@ class Prompts(Controller):
         """Hand a prompt to the session's agent; what it does arrives on the event stream."""
         return await services.live.submit(SessionId(session_id), data)
 
-    @post("/cancel", operation_id="cancelTurn", status_code=202, responses=problems(404, 409, 410, 503, 507))
+    @post(
+        "/cancel",
+        operation_id="cancelTurn",
+        operation_class=OptionalBody,
+        status_code=202,
+        responses=problems(404, 409, 410, 503, 507),
+    )
     async def cancel_turn(
         self,
         services: NamedDependency[Services],

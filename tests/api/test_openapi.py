@@ -122,6 +122,22 @@ def test_every_failure_is_a_problem() -> None:
     assert kinds == {("application/problem+json",)}
 
 
+def test_a_body_is_required_unless_the_handler_does_without() -> None:
+    optional = {
+        operation["operationId"]
+        for _, _, operation in operations()
+        if not operation.get("requestBody", {"required": True})["required"]
+    }
+    handlers = (handler for route in APP.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers)
+
+    assert optional == {
+        handler.operation_id
+        for handler in handlers
+        if (data := handler.parsed_fn_signature.parameters.get("data")) and data.has_default
+    }
+    assert "cancelTurn" in optional
+
+
 def test_no_parameter_may_be_null() -> None:
     assert not re.search(rb'"null"', encode([operation.get("parameters") for _, _, operation in operations()]))
 
