@@ -5,6 +5,7 @@ import fcntl
 import os
 import stat
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,7 +47,12 @@ class DataDir:
         """
         self.path = _private_directory(path)
         self._lock = _locked(self.path)
-        (self.path / _SERVER_FILE).unlink(missing_ok=True)  # of a server that was killed
+        try:
+            self._forget_server()  # that was killed
+        except OSError as error:
+            os.close(self._lock)
+            file = self.path / _SERVER_FILE
+            raise StartRefused(f"{file} can't be removed: {error.strerror}. Move it away.") from error
 
     def read(self, name: str) -> bytes | None:
         path = self.path / name
@@ -56,7 +62,7 @@ class DataDir:
             return None
         except OSError as error:
             raise StartRefused(f"{path} can't be read: {error.strerror}.") from error
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 raise StartRefused(f"{path} is not a regular file. Move it away.")
@@ -64,7 +70,10 @@ class DataDir:
                 raise StartRefused(f"{path} belongs to uid {found.st_uid}, not to this user.")
             if found.st_mode & 0o077:
                 raise StartRefused(f"Others may read or write {path}: run `chmod 600` on it.")
-            return file.read()
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(descriptor)
 
     def replace(self, name: str, data: bytes) -> None:
         fresh = self.path / f".{name}.new"
@@ -88,8 +97,12 @@ class DataDir:
 
     def close(self) -> None:
         """Take ``server.json`` away and let go of the lock."""
-        (self.path / _SERVER_FILE).unlink(missing_ok=True)
+        with suppress(OSError):  # whatever stands there now, it must not keep the lock
+            self._forget_server()
         os.close(self._lock)
+
+    def _forget_server(self) -> None:
+        (self.path / _SERVER_FILE).unlink(missing_ok=True)
 
 
 def running_server(path: Path) -> RunningServer | None:

@@ -145,12 +145,30 @@ def test_a_file_is_replaced_whole_and_only_read_when_private(path: Path) -> None
             data_dir.read("token")
 
 
-def test_a_link_or_a_pipe_in_a_files_place_is_refused(path: Path, tmp_path: Path) -> None:
+def test_a_directory_in_the_place_of_server_json_is_refused_and_nothing_stays_locked(path: Path) -> None:
+    with closing(DataDir(path)):
+        pass
+    (path / "server.json").mkdir()
+
+    for _ in range(2):
+        with pytest.raises(StartRefused, match=r"server\.json can't be removed: Is a directory\. Move it away\."):
+            DataDir(path)
+
+    (path / "server.json").rmdir()
+    with closing(DataDir(path)):
+        (path / "server.json").mkdir()  # while it runs
+        assert running_server(path) is None
+    with pytest.raises(StartRefused, match="Move it away"):
+        DataDir(path)
+
+
+def test_a_link_a_pipe_or_a_directory_in_a_files_place_is_refused(path: Path, tmp_path: Path) -> None:
     with closing(DataDir(path)) as data_dir:
         (path / "link").symlink_to(tmp_path / "elsewhere")
         os.mkfifo(path / "pipe", 0o600)
+        (path / "folder").mkdir()
 
-        for name in ("link", "pipe"):
+        for name in ("link", "pipe", "folder"):
             with pytest.raises(StartRefused):
                 data_dir.read(name)
 
