@@ -267,10 +267,11 @@ class TokenMade(View, frozen=True, kw_only=True):
 
 
 class TokenRemoved(View, frozen=True, kw_only=True):
-    """A token was revoked; its streams end."""
+    """A token was revoked; its streams end. The owner's was replaced: ``message`` says where the new one is."""
 
     success: Literal[True] = True
     token_id: Identifier
+    message: str
 
 
 class WhoAmI(View, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from contracts.events import TokenCreated, TokenRevoked
 from contracts.requests import CreateToken, Login
 from contracts.views import LoginCode, Token, TokenMade, TokenRemoved
-from domain.access import SAFE_METHODS, FailedAttempts, Principal, require_access
+from domain.access import OWNER_ID, SAFE_METHODS, FailedAttempts, Principal, require_access
 from domain.errors import InsufficientScope, TooManyAttempts, WrongCredential
 from domain.ids import SessionId
 from domain.ports import AgentLauncher, Audit, Credentials, Emit, EventLog
@@ -126,7 +126,12 @@ class Doorkeeper:
         await self._credentials.revoke_token(token_id)
         self._audit.note("token-revoked", by=principal.token_id, peer=peer, token_id=token_id)
         await self._emit(TokenRevoked(token_id=token_id))
-        return TokenRemoved(token_id=token_id)
+        return TokenRemoved(
+            token_id=token_id,
+            message="The owner's token was replaced: the new one is in the file `token` of the data directory."
+            if token_id == OWNER_ID
+            else f"Token {token_id} is revoked.",
+        )
 
     def _refuse(self, peer: str) -> NoReturn:
         retry_after = self._attempts.add(peer, self._monotonic())

@@ -6,6 +6,7 @@ import click
 from msgspec import UNSET
 
 from api.client import Client
+from api.commands.configuration import settings_of
 from api.commands.connection import speak
 from api.commands.listing import print_table
 from api.commands.target import Target
@@ -14,6 +15,7 @@ from contracts.codec import decoder, encode
 from contracts.events import TokenScope
 from contracts.requests import CreateToken
 from contracts.views import TokenList, TokenMade, TokenRemoved
+from domain.access import OWNER_ID
 
 _decode_list = decoder(TokenList)
 _decode_made = decoder(TokenMade)
@@ -65,4 +67,6 @@ def revoke(target: Target, token_id: str) -> None:
         return await client.delete(f"/api/tokens/{token_id}", _decode_removed)
 
     removed = speak(target, talk)
-    click.echo(f"Token {removed.token_id} is revoked.", err=True)
+    click.echo(removed.message, err=True)
+    if removed.token_id == OWNER_ID and target.remote_url is None:
+        click.echo(settings_of(target).data_dir / "token")

@@ -403,7 +403,9 @@ def test_tokens_are_listed() -> None:
 
 
 def test_a_token_is_revoked() -> None:
-    removed: list[Answer | Stream] = [Answer({"success": True, "tokenId": "token-0001"})]
+    removed: list[Answer | Stream] = [
+        Answer({"success": True, "tokenId": "token-0001", "message": "Token token-0001 is revoked."})
+    ]
 
     with Stage({"DELETE /api/tokens/token-0001": removed}).playing() as stage:
         result = call("token", "revoke", "token-0001", stage=stage)

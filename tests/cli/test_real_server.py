@@ -215,6 +215,17 @@ def test_a_token_opens_what_its_scope_says_until_it_is_revoked(served: Served, m
     assert (read.returncode, write.returncode, revoked[0], after.returncode) == (0, 4, 0, 4)
 
 
+def test_who_replaces_the_owner_s_token_is_told_where_the_new_one_is(place: Place) -> None:
+    with place.serving():
+        before = place.token
+        revoked, path, told = place.call("token", "revoke", "owner_token")
+        after = place.call("sessions")
+
+    assert (revoked, after[0]) == (0, 0)
+    assert "was replaced: the new one is in the file `token`" in told
+    assert Path(path.strip()).read_text().strip() == place.token != before
+
+
 def test_doctor_finds_a_sound_place_with_and_without_a_server(place: Place) -> None:
     before = place.call("doctor")
     with place.serving():
