@@ -166,7 +166,7 @@ class ShellAgent:
         else:
             return path
         if not report:
-            where = "nobody can tell where this prompt ended"
+            where = "nobody can tell where this prompt ended: its shell was replaced or killed, or left by its own trap"
         await self._say(turn_id, f"{where}; the next one begins in {self._working_dir}")
         return self._working_dir
 
