@@ -87,6 +87,19 @@ def test_no_secret_is_written_down(target: Target) -> None:
         assert found not in database
 
 
+def test_nothing_that_a_prompt_says_is_written_down_beside_the_log(target: Target) -> None:
+    with target.place.client() as owner:
+        session = new_session(owner, title="private-title")
+        body = {"command": "echo private-command", "context": [{"name": "private-name", "text": "private-text"}]}
+        owner.post(f"/api/session/{session}/prompt", json=body).raise_for_status()
+        refused = owner.post(f"/api/session/{session}/prompt", json={**body, "delivery": "private-delivery"})
+        run_prompt(owner, session, "echo private-command; no-such-private-command")
+
+    assert refused.status_code == 400
+    assert f"/api/session/{session}/prompt" in kept_text(target.place)
+    assert "private-" not in kept_text(target.place)
+
+
 def test_every_file_is_its_users_alone_whatever_the_umask_is(tmp_path: Path) -> None:
     place = Place(tmp_path)
     old = os.umask(0)
