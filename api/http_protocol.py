@@ -56,6 +56,8 @@ class ConnectionLimits(Struct, frozen=True, kw_only=True):
     connections: int = 4096
     spare_connections: int = 1024
     spared_paths: frozenset[str] = frozenset({"/healthz", "/readyz"})
+    websocket_paths: frozenset[str] = frozenset()
+    """Where a request may become a WebSocket. Elsewhere it is answered as if it had not asked for that."""
 
 
 class _Phase(enum.Enum):
@@ -147,6 +149,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             if self._should_upgrade():
                 self._disarm()
+                self.waiting.pop(self, None)
                 self._phase = _Phase.REFUSED
                 self.handle_websocket_upgrade()
             else:  # the parser has lost what came behind the head in this piece
@@ -188,7 +191,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._seen > UPGRADE_BYTES and self.parser.should_upgrade() and self._should_upgrade():
             self._refuse(431, "header-too-large", f"The head of an upgrade has {UPGRADE_BYTES} bytes at most.")
             raise _Stop
-        path = unquote(self.url.partition(b"?")[0].decode("ascii"))  # as the gates see it
+        path = self._path()
         self._content_limit = self.limits.body_bytes_at.get(path, self.limits.body_bytes)
         if int(fields.get(b"content-length", 0)) > self._content_limit:
             self._refuse_body()
@@ -199,6 +202,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         connection: dict[object, object] = {"abort": self.transport.abort, "put": self._put, "on_gone": self._on_gone}
         self.scope["extensions"] = {CONNECTION_EXTENSION: connection}
         super().on_headers_complete()
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return
         self._listener = None
         self._keep_alive = self.cycle.keep_alive
         self._phase, self._seen, self._content = _Phase.BODY, 0, 0
@@ -209,6 +214,14 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             # An answer that begins before the body is there says that the connection ends behind it.
             self.cycle.keep_alive = False
             self.cycle.transport = cast("asyncio.Transport", _EarlyAnswer(self))
+
+    def _path(self) -> str:
+        """Return the path as the gates see it."""
+        return unquote(self.url.partition(b"?")[0].decode("ascii"))
+
+    @override
+    def _should_upgrade(self) -> bool:
+        return super()._should_upgrade() and self._path() in self.limits.websocket_paths
 
     def _put(self, chunk: bytes) -> bool:
         if self.flow.write_paused or self.transport.is_closing():

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from typing_extensions import override
 
 from api.http_protocol import ConnectionLimits, make_protocol
+from api.websocket_protocol import LimitedWebSocketProtocol
 
 BACKLOG = 4096
 GRACE_SECONDS = 10
@@ -80,6 +81,7 @@ class Server(uvicorn.Server):
                 interface="asgi3",
                 lifespan="on",
                 http=make_protocol(_fit_open_files(limits)),
+                ws=LimitedWebSocketProtocol,
                 ws_max_size=WEBSOCKET_BYTES,
                 ws_per_message_deflate=False,
                 backlog=BACKLOG,
