@@ -9,7 +9,7 @@ from api.hosts import HostRules
 from api.openapi import Documents
 from api.parameters import StrictRequest
 from api.problems import answer
-from api.routes import access, context, documents, events, pages, prompts, service, sessions
+from api.routes import access, context, documents, events, legacy, pages, prompts, service, sessions
 from api.services import Services
 from api.settings import Settings
 from api.version import VERSION
@@ -45,6 +45,7 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
             events.StoreEvents,
             service.Service,
             *access.ROUTES,
+            *legacy.ROUTES,
             *documents.ROUTES,
             *pages.ROUTES,
             *routes,

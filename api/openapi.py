@@ -48,7 +48,7 @@ _FAILURES = {
     403: "The credential does not go that far, or the request comes from another site.",
     404: "There is no such thing.",
     409: "It does not fit how things stand now.",
-    410: "Its log is damaged and is not served.",
+    410: "It is gone for good, or its log is damaged and is not served.",
     413: "The body, or the prompt in it, is over the limit.",
     415: "A body is `application/json`.",
     421: "The server does not answer to this `Host`.",
@@ -57,6 +57,18 @@ _FAILURES = {
     500: "The server failed.",
     503: "The server can't do this now.",
     507: "The disk that holds the log is full.",
+}
+_MOVED = {
+    "description": "It is at another address, for every method.",
+    "headers": {
+        name: {"description": text, "required": True, "schema": {"type": "string"}}
+        for name, text in (
+            ("Location", "That address."),
+            ("Deprecation", "Since when this one is deprecated (RFC 9745)."),
+            ("Sunset", "Until when it is there, as announced (RFC 8594)."),
+            ("Link", "Its successor (RFC 5829)."),
+        )
+    },
 }
 _ABSENT = ("", MAX_SAFE_INTEGER)  # how a parameter that was not sent reaches its handler
 _METHODS = ("get", "put", "post", "delete", "patch")
@@ -150,6 +162,7 @@ _TAGS = {
     "events": "What happens, as streams and as history.",
     "access": "Credentials.",
     "service": "The server itself.",
+    "legacy": "The addresses of the server before this one, for clients that have not moved yet.",
 }
 
 
@@ -256,6 +269,8 @@ def _answers(operation: Document, schemas: Document) -> Document:
     for status, answer in answers.items():
         if not answer.get("headers"):
             answer.pop("headers", None)
+        if status == "308":
+            answer.update(_MOVED)
         if status >= "400":
             answer |= {"description": _FAILURES[int(status)], "content": _PROBLEM}
         for media in answer.get("content", {}).values():

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from api.legacy.policy import Legacy
 from api.metrics import Metrics
 from api.streams import Streams
 from domain.contexts import Contexts
@@ -23,5 +24,6 @@ class Services(Struct, frozen=True, kw_only=True):
     streams: Streams
     launcher: AgentLauncher
     metrics: Metrics
+    legacy: Legacy
     doorkeeper: Doorkeeper
     audit: Audit

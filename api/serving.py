@@ -11,6 +11,7 @@ import anyio
 from api.app import create_app
 from api.gates import LOGIN_PATH
 from api.http_protocol import ConnectionLimits
+from api.legacy.policy import CHAT_PATH, Legacy
 from api.logs import configure_logs
 from api.metrics import Metrics
 from api.server import Server, listen
@@ -84,6 +85,7 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
         most_per_token=settings.streams_per_token,
         version=VERSION,
     )
+    legacy = Legacy(mode=settings.legacy, sunset=settings.legacy_sunset, clock=core.clock)
     core.credentials.on_revoked(streams.revoke)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(streams.sweep)
@@ -93,7 +95,8 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
             contexts=core.contexts,
             streams=streams,
             launcher=core.launcher,
-            metrics=Metrics(log=core.log, sessions=core.sessions, streams=streams, clock=core.clock),
+            legacy=legacy,
+            metrics=Metrics(log=core.log, sessions=core.sessions, streams=streams, legacy=legacy, clock=core.clock),
             doorkeeper=core.doorkeeper,
             audit=core.audit,
         )
@@ -118,4 +121,5 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
         body_bytes_at={LOGIN_PATH: LOGIN_BYTES},
         body_seconds=settings.body_seconds,
         connections=settings.connections + settings.streams,
+        websocket_paths=frozenset({CHAT_PATH}),
     )

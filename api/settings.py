@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -75,6 +76,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     agent_processes: Annotated[
         Positive, Meta(description="Processes and threads that this user may have, from within an agent.")
     ] = 8192  # several desktops' worth: what it stops is a fork bomb
+    legacy: Annotated[
+        Literal["bridge", "redirect", "off"],
+        Meta(description="What clients of the old server meet: a bridge, the way to go, or nothing."),
+    ] = "redirect"  # nothing can be done by the old protocol unless asked for, and nobody who comes by it is left alone
+    legacy_sunset: Annotated[date, Meta(description="The day that legacy answers name as their last.")] = date(
+        2027, 12, 31
+    )
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least weight of what is logged.")
     ] = "info"

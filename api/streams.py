@@ -293,6 +293,10 @@ class Streams:
         source = StoreSource(self._log, sessions, types)
         return EventStream(self, source, holder=holder, after=opening.start.after, opening=frames, follow=follow)
 
+    def session_source(self, session_id: SessionId, epoch: Epoch, types: Collection[str]) -> Source:
+        """Return what a reader of one session's events reads, for a way out that is no stream of ours."""
+        return SessionSource(self._log, session_id, epoch, types)
+
     def framed(self, body: bytes) -> bytes:
         """Return a chunk for the wire; once for all streams that are sent the same."""
         if body is not self._framed[0]:

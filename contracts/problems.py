@@ -15,6 +15,7 @@ Code = Literal[
     "body-too-large",
     "draining",
     "forbidden-origin",
+    "gone",
     "header-too-large",
     "insufficient-scope",
     "internal-error",

@@ -141,6 +141,7 @@ class Stage:
         )
         self.session_ids: list[str] = []
         self.blob_id = ""
+        self.core: Core
         self._app: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -194,6 +195,7 @@ class Stage:
             contexts=Contexts(log=log, workspace=OneDirectory()),
             tasks=tasks,
         )
+        self.core = core
         services = await stack.enter_async_context(open_services(core, self.settings))
         self._app = create_app(services, self.settings, port=8780)
         self.session_ids = [await self._seed(sessions, command) for command in (LONG, WAIT, "say all there is")]

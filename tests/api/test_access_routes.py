@@ -39,6 +39,7 @@ async def gates(door: Door) -> Gates:
         streams=unused,
         launcher=unused,
         metrics=unused,
+        legacy=unused,
     )
     return Gates(
         Litestar(

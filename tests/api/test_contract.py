@@ -26,6 +26,11 @@ CONFIG = {
         {"include-path-regex": "/events$", "max-stream-events": 8, "request-timeout": 1.0},
         # without a credential, only the server's own pages may send this
         {"include-path": "/api/login", "headers": {"Origin": "http://testserver"}},
+        # whatever is asked there is asked elsewhere
+        {
+            "include-path-regex": "^/claude/",
+            "checks": {"positive_data_acceptance": {"expected-statuses": ["308"]}},
+        },
     ],
     "checks": {
         # a mode or a directory that does not exist is well formed, and no schema knows those that do

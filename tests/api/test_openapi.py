@@ -111,6 +111,14 @@ def test_what_needs_no_credential_is_what_the_gates_let_through() -> None:
     assert public == {route for route in PUBLIC_ROUTES if route[1] in CANONICAL["paths"]}
 
 
+def test_every_operation_can_succeed_or_leads_on() -> None:
+    for method, path, operation in operations():
+        assert any(status < ("400" if path.startswith("/claude/") else "300") for status in operation["responses"]), (
+            method,
+            path,
+        )
+
+
 def test_every_failure_is_a_problem() -> None:
     kinds = {
         tuple(answer["content"])

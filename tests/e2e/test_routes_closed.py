@@ -103,7 +103,7 @@ def test_a_route_is_closed_without_a_credential(house: House, path: str) -> None
     assert house.facts() == before
 
 
-@pytest.mark.parametrize("path", [*registered(), "/claude/api/claude/chat", "/ws"])
+@pytest.mark.parametrize("path", [*registered(), "/ws"])
 def test_no_websocket_opens_without_a_credential(house: House, path: str) -> None:
     before = house.facts()
     answer = house.visitor.get(house.address(path), headers=HANDSHAKE)
