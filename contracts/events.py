@@ -67,12 +67,17 @@ class Origin(Part, frozen=True, kw_only=True):
 
 
 class ContextItem(Part, frozen=True, kw_only=True):
-    """What was given to the agent beside a prompt: a file by path, a named text, or an uploaded body."""
+    """What was given to the agent beside a prompt: a file by path, a named text, or an uploaded body.
+
+    ``bytes`` is the size of a body; its ``name`` and ``mediaType`` are those that it was uploaded with, if any.
+    """
 
     path: str | UnsetType = UNSET
     name: str | UnsetType = UNSET
     text: Text | UnsetType = UNSET
     blob_id: Identifier | UnsetType = UNSET
+    bytes: Count | UnsetType = UNSET
+    media_type: str | UnsetType = UNSET
 
 
 class TurnUsage(Part, frozen=True, kw_only=True):
@@ -170,10 +175,11 @@ Operation = WriteOperation | EditOperation | DeleteOperation | RenameOperation |
 
 
 class OperationResult(Part, frozen=True, kw_only=True):
-    """What became of one operation of a plan."""
+    """What became of one operation of a plan; ``to`` is where a rename took the file."""
 
     success: bool
     path: str
+    to: str | UnsetType = UNSET
     operation: OperationName
     error: str | UnsetType = UNSET
 

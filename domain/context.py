@@ -56,13 +56,13 @@ def estimate_tokens(size: int) -> int:
 
 
 def size_of(item: ContextItem) -> int | UnsetType:
-    """Return how many bytes of UTF-8 a named text has; of files and uploaded bodies the event does not tell."""
+    """Return how many bytes a named text (as UTF-8) or an uploaded body has; of files the event does not tell."""
     match item.text:
         case str(text):
             return len(text.encode())
         case LargeBody(bytes=size):
             return size
-    return UNSET
+    return item.bytes
 
 
 def touch(known: tuple[Touched, ...], news: Iterable[Touched]) -> tuple[Touched, ...]:
@@ -85,17 +85,16 @@ def given(event: CommandSent, working_dir: str) -> Iterator[Touched]:
     for item in () if event.context is UNSET else event.context:
         if item.path is not UNSET:
             yield from _files([item.path], "given", working_dir, event.timestamp, event.turn_id)
-        elif item.blob_id is not UNSET:
-            yield Touched(kind="blob", name=item.blob_id, how="given", at=event.timestamp, turn_id=event.turn_id)
-        elif item.name is not UNSET:
-            yield Touched(
-                kind="text",
-                name=item.name,
-                how="given",
-                at=event.timestamp,
-                turn_id=event.turn_id,
-                bytes=size_of(item),
-            )
+            continue
+        body = item.blob_id is not UNSET
+        yield Touched(
+            kind="blob" if body else "text",
+            name=str(item.blob_id if body else item.name),
+            how="given",
+            at=event.timestamp,
+            turn_id=event.turn_id,
+            bytes=size_of(item),
+        )
 
 
 def used(call: ToolCall, working_dir: str) -> Iterator[Touched]:
@@ -112,9 +111,11 @@ def carried_out(
 ) -> Iterator[Touched]:
     """Yield what a plan changed; what undoing it brought back is written."""
     for result in results:
-        if result.success and result.operation in _OPERATIONS:
-            how = "written" if reverted else _OPERATIONS[result.operation]
-            yield from _files([result.path], how, working_dir, at)
+        if not result.success or result.operation not in _OPERATIONS:
+            continue
+        yield from _files([result.path], "written" if reverted else _OPERATIONS[result.operation], working_dir, at)
+        if result.to is not UNSET:
+            yield from _files([result.to], "deleted" if reverted else "written", working_dir, at)
 
 
 def _files(

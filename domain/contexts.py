@@ -46,7 +46,8 @@ async def _whole(log: EventLog, state: SessionState, item: ContextItem) -> Given
     if item.path is not UNSET:
         return GivenFile(locate(state.working_dir, item.path))
     if item.blob_id is not UNSET:
-        return GivenBlob(item.blob_id, await log.blob(state.session_id, item.blob_id))
+        data = await log.blob(state.session_id, item.blob_id)
+        return GivenBlob(item.blob_id, data, item.name or "", item.media_type or "")
     assert item.name is not UNSET
     assert item.text is not UNSET
     return GivenText(item.name, await whole_text(log, state.session_id, item.text))

@@ -310,10 +310,12 @@ class GivenText(Struct, frozen=True):
 
 
 class GivenBlob(Struct, frozen=True):
-    """An uploaded body, whole."""
+    """An uploaded body, whole; with the name and the media type that it was uploaded with, if any."""
 
     blob_id: str
     data: bytes
+    name: str = ""
+    media_type: str = ""
 
 
 Given = GivenFile | GivenText | GivenBlob

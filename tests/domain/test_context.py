@@ -53,8 +53,8 @@ def call(*paths: str, kind: Any = UNSET, status: Any = "completed", **members: A
     )
 
 
-def result(path: str, operation: Any, *, success: bool = True) -> OperationResult:
-    return OperationResult(success=success, path=path, operation=operation)
+def result(path: str, operation: Any, *, success: bool = True, to: Any = UNSET) -> OperationResult:
+    return OperationResult(success=success, path=path, operation=operation, to=to)
 
 
 @pytest.mark.parametrize(
@@ -108,15 +108,18 @@ def test_the_strongest_of_what_was_done_counts_and_of_two_changes_the_last() -> 
 
 def test_a_plan_touches_what_it_did_and_its_undoing_brings_back() -> None:
     results = [
-        result("a", "write"), result("./b/../c", "edit"), result("d", "delete"), result("e", "rename"),
+        result("a", "write"), result("./b/../c", "edit"), result("d", "delete"), result("e", "rename", to="g"),
         result("make", "command"), result("f", "write", success=False),
     ]  # fmt: skip
     executed = OperationsExecuted(plan_id="plan-one", results=results)
 
     root = "/srv/project"
-    touched = {f"{root}/a": "written", f"{root}/c": "written", f"{root}/d": "deleted", f"{root}/e": "deleted"}
-    assert hows(executed) == touched
-    assert hows(executed, OperationsReverted(plan_id="plan-one", results=results)) == dict.fromkeys(touched, "written")
+    done = {"a": "written", "c": "written", "d": "deleted", "e": "deleted", "g": "written"}
+    assert hows(executed) == {f"{root}/{name}": how for name, how in done.items()}
+    undone = dict.fromkeys("acde", "written") | {"g": "deleted"}
+    assert hows(executed, OperationsReverted(plan_id="plan-one", results=results)) == {
+        f"{root}/{name}": how for name, how in undone.items()
+    }
 
 
 def test_a_prompt_gives_files_texts_and_bodies() -> None:
@@ -125,7 +128,7 @@ def test_a_prompt_gives_files_texts_and_bodies() -> None:
         ContextItem(path="a"),
         ContextItem(name="note", text="é"),
         ContextItem(name="long note", text=large),
-        ContextItem(blob_id="picture1"),
+        ContextItem(blob_id="picture1", bytes=99, name="a.png"),
     ]
 
     files = fold(make_sent(context=context)).files
@@ -137,7 +140,7 @@ def test_a_prompt_gives_files_texts_and_bodies() -> None:
             {"name": "/srv/project/a"},
             {"kind": "text", "name": "note", "bytes": 2},
             {"kind": "text", "name": "long note", "bytes": 70_000},
-            {"kind": "blob", "name": "picture1"},
+            {"kind": "blob", "name": "picture1", "bytes": 99},
         )
     )
 
