@@ -43,7 +43,10 @@ def in_words(message: str, subject: str) -> str:
     if match := _WRONG_VALUE.match(message):
         return f"{subject} can't be {match[1][:SHOWN_CHARACTERS]}; /docs lists what it can be."
     if name := member_of(message):
-        return f"{subject} lacks `{name}`." if message.startswith("Object missing") else f"{subject} has no `{name}`."
+        missing = message.startswith("Object missing")
+        return (
+            f"{subject} lacks `{name}`." if missing else f"{subject} can't have `{name}`; /docs lists what it can have."
+        )
     return next((text for pattern, text in _PATTERNS.items() if repr(pattern) in message), message)
 
 

@@ -36,8 +36,8 @@ async def refused(method: str, path: str, **options: Any) -> tuple[str, str]:
         ({"command": {}}, "`command` must be text, not an object.", "$.command"),
         ({"command": ""}, "The prompt is empty, or it holds a NUL character.", "$.command"),
         ({}, "The body lacks `command`.", "$.command"),
-        ({"command": "a", "comand": 1}, "The body has no `comand`.", "$.comand"),
-        ({"command": "a", "a - b": 1}, "The body has no `a`.", "$.a"),
+        ({"command": "a", "comand": 1}, "The body can't have `comand`; /docs lists what it can have.", "$.comand"),
+        ({"command": "a", "a - b": 1}, "The body can't have `a`; /docs lists what it can have.", "$.a"),
         ([], "The body must be an object, not a list.", "$"),
         ({"command": "a", "context": {}}, "`context` must be a list, not an object.", "$.context"),
         ({"command": "a", "context": [{"path": "x"}] * 65}, "`context` must have at most 64 items.", "$.context"),
@@ -46,7 +46,11 @@ async def refused(method: str, path: str, **options: Any) -> tuple[str, str]:
             "`context[0].path` must have at least 1 character.",
             "$.context[0].path",
         ),
-        ({"command": "a", "context": [{"pat": ""}]}, "`context[0]` has no `pat`.", "$.context[0].pat"),
+        (
+            {"command": "a", "context": [{"pat": ""}]},
+            "`context[0]` can't have `pat`; /docs lists what it can have.",
+            "$.context[0].pat",
+        ),
         (
             {"command": "a", "context": [{"name": "x"}]},
             "Give either `path`, or `name` and `text`, or `blobId`",
