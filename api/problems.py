@@ -22,6 +22,8 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.TurnNotFound: (404, "turn-not-found"),
     errors.BlobNotFound: (404, "blob-not-found"),
     errors.TokenNotFound: (404, "token-not-found"),
+    errors.ProjectNotFound: (404, "project-not-found"),
+    errors.WorktreeNotFound: (404, "worktree-not-found"),
     errors.NotFound: (404, "not-found"),
     errors.WrongCredential: (401, "unauthorized"),
     errors.InsufficientScope: (403, "insufficient-scope"),
@@ -35,15 +37,18 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.UnknownMode: (422, "unknown-mode"),
     errors.InvalidWorkingDir: (422, "invalid-working-dir"),
     errors.OutsideRoots: (403, "working-dir-outside-roots"),
+    errors.IsolationUnavailable: (422, "isolation-unavailable"),
     errors.TurnOver: (409, "turn-over"),
     errors.SessionBusy: (409, "session-busy"),
     errors.QueueFull: (429, "queue-full"),
+    errors.NotForkable: (409, "not-forkable"),
     errors.AgentUnavailable: (409, "agent-unavailable"),
     errors.LogFull: (507, "log-full"),
     errors.LogUnavailable: (503, "log-unavailable"),
     errors.SequenceConflict: (503, "log-unavailable"),
     errors.SessionQuarantined: (410, "session-quarantined"),
     errors.Draining: (503, "draining"),
+    errors.GitFailed: (503, "git-failed"),
 }
 
 

@@ -15,6 +15,7 @@ Code = Literal[
     "body-too-large",
     "draining",
     "forbidden-origin",
+    "git-failed",
     "gone",
     "header-too-large",
     "insufficient-scope",
@@ -26,12 +27,15 @@ Code = Literal[
     "invalid-parameter",
     "invalid-session-id",
     "invalid-working-dir",
+    "isolation-unavailable",
     "log-full",
     "log-unavailable",
     "method-not-allowed",
     "misdirected-request",
+    "not-forkable",
     "not-found",
     "overloaded",
+    "project-not-found",
     "prompt-too-large",
     "queue-full",
     "request-timeout",
@@ -46,6 +50,7 @@ Code = Literal[
     "unknown-mode",
     "unsupported-media-type",
     "working-dir-outside-roots",
+    "worktree-not-found",
 ]
 
 

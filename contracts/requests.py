@@ -4,11 +4,11 @@ Where members depend on each other, ``forms`` names the allowed combinations for
 its schema is narrowed by; members in no form belong to all), and ``__post_init__`` refuses the others.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contracts.events import Delivery, Identifier, TokenScope
+from contracts.events import MAX_SAFE_INTEGER, Delivery, Identifier, TokenScope
 
 # No control characters: these strings end up in listings, logs and titles of windows.
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$(?!\n)"
@@ -19,6 +19,8 @@ PROMPT_BYTES = 256 * 1024
 Title = Annotated[str, Meta(max_length=200, pattern=LINE_PATTERN)]
 Mode = Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE_PATTERN, examples=["shell"])]
 Path = Annotated[str, Meta(min_length=1, max_length=4096, pattern=LINE_PATTERN)]
+ProjectName = Annotated[str, Meta(min_length=1, max_length=80, pattern=LINE_PATTERN)]
+Isolation = Literal["none", "worktree"]
 Secret = Annotated[str, Meta(min_length=1, max_length=256, pattern=LINE_PATTERN)]
 
 
@@ -29,11 +31,16 @@ class Request(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
 
 
 class CreateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A new session: which agent profile, in which directory (default: the first workspace root)."""
+    """A new session: which agent profile, in which directory (default: its project's, or the first workspace root).
+
+    With a project, relative paths begin at its root directory, and the working directory lies in it.
+    """
 
     mode: Mode
     working_dir: Path | UnsetType = UNSET
     title: Title | UnsetType = UNSET
+    project_id: Identifier | UnsetType = UNSET
+    isolation: Isolation = "none"
 
 
 class UpdateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,6 +49,46 @@ class UpdateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     title: Title | None | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
     agent_mode: Mode | None | UnsetType = UNSET
+
+
+class ForkSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Up to which event to copy (default: all), and whether into a worktree of its own (default: as the original)."""
+
+    at_seq: Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)] | UnsetType = UNSET
+    isolation: Isolation | UnsetType = UNSET
+
+
+class MoveSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a session goes on: a project (``null``: none), a directory, or both.
+
+    A project alone leaves a session where it is that works in the project's root directory, and takes any other there.
+    ``wait``: until no turn runs, a minute at most.
+    """
+
+    forms = ({"projectId": {}}, {"workingDir": {}}, {"projectId": {}, "workingDir": {}})
+
+    project_id: Identifier | None | UnsetType = UNSET
+    working_dir: Path | UnsetType = UNSET
+    wait: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which the decoder reports as invalid, where nothing is to change."""
+        if self.project_id is UNSET and self.working_dir is UNSET:
+            raise ValueError("Give `projectId` or `workingDir`, or both")
+
+
+class CreateProject(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new project: its name, and its root directory under a workspace root."""
+
+    name: ProjectName
+    root_dir: Path
+
+
+class UpdateProject(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change; absent means unchanged. The project's sessions stay where they are."""
+
+    name: ProjectName | UnsetType = UNSET
+    root_dir: Path | UnsetType = UNSET
 
 
 class PromptContext(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):

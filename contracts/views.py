@@ -62,6 +62,57 @@ class SessionRemoved(View, frozen=True, kw_only=True):
     success: Literal[True] = True
     message: str
     session_id: Identifier
+    kept_worktree: (
+        Annotated[str, Meta(description="Where the session's worktree stays, since it holds what no commit does.")]
+        | UnsetType
+    ) = UNSET
+    kept_branch: (
+        Annotated[str, Meta(description="The branch that stays in the repository, with the session's commits.")]
+        | UnsetType
+    ) = UNSET
+
+
+class SessionForked(View, frozen=True, kw_only=True):
+    """The new session, and whether its agent remembers what the original's did."""
+
+    success: Literal[True] = True
+    session: Session
+    agent_memory: Literal["forked", "none"]
+
+
+class SessionMoved(View, frozen=True, kw_only=True):
+    """The session where it is now, and whether its agent went with it; one that did not was ended."""
+
+    success: Literal[True] = True
+    session: Session
+    agent_memory: Literal["kept", "lost"]
+    message: str
+
+
+ChangeStatus = Literal["added", "modified", "deleted", "renamed"]
+
+
+class ChangedFile(View, frozen=True, kw_only=True):
+    """A file that differs from the base commit. Lines are not counted in a binary file."""
+
+    path: str
+    previous_path: str | UnsetType = UNSET
+    status: ChangeStatus
+    additions: Count | UnsetType = UNSET
+    deletions: Count | UnsetType = UNSET
+
+
+class Changes(View, frozen=True, kw_only=True):
+    """What differs in a session's worktree from the commit that it began with: committed, uncommitted and new files.
+
+    ``diff`` is in git's format and holds whole files only; ``truncated`` says that it, or ``files``, is not all.
+    """
+
+    base_commit: str
+    branch: str
+    files: list[ChangedFile]
+    diff: str
+    truncated: bool
 
 
 class SessionStatusView(View, frozen=True, kw_only=True):
@@ -220,6 +271,35 @@ class Project(View, frozen=True, kw_only=True):
     name: str
     root_dir: str
     created_at: Milliseconds
+
+
+class ProjectList(View, frozen=True, kw_only=True):
+    """The projects, the oldest first."""
+
+    projects: list[Project]
+
+
+class ProjectRemoved(View, frozen=True, kw_only=True):
+    """A project was deleted; so many sessions were its own, and stay."""
+
+    success: Literal[True] = True
+    project_id: Identifier
+    detached: Count
+
+
+class FileName(View, frozen=True, kw_only=True):
+    """A file or a directory; ``path`` counts from the root that was asked about."""
+
+    path: str
+    directory: bool
+
+
+class FileNames(View, frozen=True, kw_only=True):
+    """What a path may go on with, in the order of names; ``truncated`` says that there is more."""
+
+    root: str
+    files: list[FileName]
+    truncated: bool
 
 
 class Rule(View, frozen=True, kw_only=True):

@@ -1,16 +1,16 @@
 """Every expected failure, as a tree.
 
 TowpathError
-├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound
+├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound, ProjectNotFound, WorktreeNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
-│            UnknownMode, InvalidWorkingDir, OutsideRoots, KeyReused
-├── Conflict: TurnOver, SessionBusy, QueueFull
+│            UnknownMode, InvalidWorkingDir, OutsideRoots, KeyReused, IsolationUnavailable
+├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable
 ├── AnswerGone
 ├── UploadsFull
 ├── Denied: WrongCredential, TooManyAttempts, InsufficientScope
 ├── CursorExpired
 ├── SequenceConflict
-├── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining
+├── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining, GitFailed
 └── StartRefused
 """
 
@@ -48,6 +48,17 @@ class BlobNotFound(NotFound):
 
 class TokenNotFound(NotFound):
     """No token has this id."""
+
+
+class ProjectNotFound(NotFound):
+    """No project has this id, or it was deleted."""
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(f"There is no project {project_id}.")
+
+
+class WorktreeNotFound(NotFound):
+    """The session has no worktree of its own, or it is gone from the disk."""
 
 
 class Invalid(TowpathError):
@@ -106,6 +117,13 @@ class UploadsFull(TowpathError):
     """Bodies that wait for their prompts take all the room that there is for them."""
 
 
+class IsolationUnavailable(Invalid):
+    """No worktree can be made of the working directory; the text says why. Nothing was made."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, member="$.isolation")
+
+
 class Conflict(TowpathError):
     """The request does not fit the session's state."""
 
@@ -125,6 +143,10 @@ class SessionBusy(Conflict):
 
 class QueueFull(Conflict):
     """The session's queue is full."""
+
+
+class NotForkable(Conflict):
+    """What was asked for is not in the session's log: it is not there yet, or no longer, or too much."""
 
 
 class Denied(TowpathError):
@@ -188,6 +210,10 @@ class SessionQuarantined(Unavailable):
 
 class Draining(Unavailable):
     """The server is about to stop and takes nothing new."""
+
+
+class GitFailed(Unavailable):
+    """git did not do what it was asked for."""
 
 
 class StartRefused(TowpathError):

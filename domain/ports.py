@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from contracts.events import Event, Origin, Status, StopReason, TokenScope, TurnUsage
 from contracts.views import Agent as AgentProfile
-from contracts.views import Token
+from contracts.views import Changes, FileNames, Token
 from domain.access import Principal
 from domain.ids import Epoch, SessionId, TurnId
 
@@ -388,11 +388,18 @@ class AgentLauncher(Protocol):
 class Workspace(Protocol):
     """The directories under which sessions may work."""
 
-    async def resolve(self, path: str | None) -> str:
-        """Return the real path of a working directory; the first workspace root for `None`.
+    async def resolve(self, path: str | None, *, within: str | None = None) -> str:
+        """Return the real path of a working directory; *within*, or the first workspace root, for `None`.
 
-        Relative paths begin at the first root. Raises InvalidWorkingDir for what does not exist, is not a directory
-        or can't be entered, OutsideRoots for what lies outside all roots once every link is followed.
+        Relative paths begin there. Raises InvalidWorkingDir for what does not exist, is not a directory, can't be
+        entered or does not lie in *within*, OutsideRoots for what lies outside all roots once every link is followed.
+        """
+
+    async def complete(self, root: str | None, prefix: str) -> FileNames:
+        """Return the files and directories below *root*, by default the first root, whose path begins with *prefix*.
+
+        Hidden ones only where the prefix names a dot. Nothing outside the roots is looked into. Raises as `resolve`
+        does for the root, and InvalidParameter for a prefix that leads upwards.
         """
 
     async def sizes(self, directory: str, paths: Sequence[str]) -> Sequence[int | None]:
@@ -400,6 +407,53 @@ class Workspace(Protocol):
 
         They are relative to *directory*. No link is followed below it and no file is opened, so that neither a swapped
         name nor a special file does harm.
+        """
+
+
+class Worktree(Struct, frozen=True, kw_only=True):
+    """A checkout of a session's own: ``working_dir`` is in it what ``source`` is in the repository's.
+
+    ``kept`` once its session is known to be in the log.
+    """
+
+    source: str
+    working_dir: str
+    kept: bool
+
+
+class Leftover(Struct, frozen=True, kw_only=True):
+    """What stays of a worktree: its directory, since it holds what no commit does; its branch, with commits."""
+
+    path: str | None = None
+    branch: str | None = None
+
+
+class Worktrees(Protocol):
+    """Checkouts of their own for sessions. What was made outlives the server."""
+
+    async def make(self, session_id: SessionId, source: str) -> Worktree:
+        """Check the last commit of the repository around *source* out, on a branch of its own.
+
+        What is not committed stays behind. Raises IsolationUnavailable where there is no such repository, and as
+        `Workspace.resolve`; GitFailed, LogFull. Nothing is left then.
+        """
+
+    async def keep(self, session_id: SessionId) -> None:
+        """Note that the session is in the log. Never raises: the next start looks again."""
+
+    async def find(self, session_id: SessionId) -> Worktree | None:
+        """Return the session's worktree. Raises GitFailed where what is known of it can't be read."""
+
+    async def all(self) -> Sequence[SessionId]:
+        """Return whose worktrees there are."""
+
+    async def changes(self, session_id: SessionId) -> Changes:
+        """Return what differs from the commit that the worktree began with. Raises WorktreeNotFound, GitFailed."""
+
+    async def remove(self, session_id: SessionId, *, discard: bool) -> Leftover:
+        """Remove a worktree, if it is clean or to be discarded, and its branch, unless it holds commits of its own.
+
+        Forget it in any case; return what stays. Never raises.
         """
 
 

@@ -91,6 +91,10 @@ class DataDir:
             finding = LogFull if error.errno in _FULL_ERRNOS else LogUnavailable
             raise finding(f"The data directory can't be written: {error.strerror}.") from error
 
+    def folder(self, name: str) -> Path:
+        """Return a folder of the data directory that is private to its user, made if need be. Raises StartRefused."""
+        return _private_directory(self.path / name)
+
     def announce(self, server: RunningServer) -> None:
         """Say in ``server.json`` where the server is, once it answers."""
         self.replace(_SERVER_FILE, encode(server))

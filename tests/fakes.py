@@ -4,13 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from anyio import Event as Signal
+from msgspec.structs import replace
 from typing_extensions import override
 
 from contracts.events import SessionOutput, SessionStatus
 from contracts.views import Agent as AgentProfile
-from domain.errors import InvalidWorkingDir, LogFull, UnknownMode
+from contracts.views import Changes, FileName, FileNames
+from domain.errors import InvalidWorkingDir, IsolationUnavailable, LogFull, UnknownMode, WorktreeNotFound
 from domain.ids import SessionId
-from domain.ports import Agent, Emit, Turn, TurnEnd
+from domain.ports import Agent, Emit, Leftover, Turn, TurnEnd, Worktree
 from infrastructure.eventlogs.memory import MemoryEventLog
 
 PID = 4711
@@ -37,10 +39,54 @@ class FakeWorkspace:
         assert directory in self.paths
         return [self.files.get(path) for path in paths]
 
-    async def resolve(self, path: str | None) -> str:
-        if path not in (None, *self.paths):
-            raise InvalidWorkingDir(f"{path} does not exist.", member="$.workingDir")
-        return path or self.paths[0]
+    async def resolve(self, path: str | None, *, within: str | None = None) -> str:
+        real = path or within or self.paths[0]
+        if real not in self.paths or not f"{real}/".startswith(f"{within or ''}/"):
+            raise InvalidWorkingDir(f"{path} does not exist, or not there.", member="$.workingDir")
+        return real
+
+    async def complete(self, root: str | None, prefix: str) -> FileNames:
+        if root not in (None, *self.paths):
+            raise InvalidWorkingDir(f"{root} does not exist.", member="root")
+        files = [FileName(path=path, directory=False) for path in sorted(self.files) if path.startswith(prefix)]
+        return FileNames(root=root or self.paths[0], files=files, truncated=False)
+
+
+class FakeWorktrees:
+    """Makes none on any disk. Those of ``dirty`` hold changes; ``repositories`` are the directories that are in one."""
+
+    def __init__(self, *repositories: str) -> None:
+        self.repositories = repositories
+        self.made: dict[SessionId, Worktree] = {}
+        self.dirty: set[SessionId] = set()
+
+    async def make(self, session_id: SessionId, source: str) -> Worktree:
+        if source not in self.repositories:
+            raise IsolationUnavailable("The directory is in no git repository.")
+        worktree = Worktree(source=source, working_dir=f"/worktrees/{session_id}", kept=False)
+        self.made[session_id] = worktree
+        return worktree
+
+    async def keep(self, session_id: SessionId) -> None:
+        if session_id in self.made:
+            self.made[session_id] = replace(self.made[session_id], kept=True)
+
+    async def find(self, session_id: SessionId) -> Worktree | None:
+        return self.made.get(session_id)
+
+    async def all(self) -> Sequence[SessionId]:
+        return list(self.made)
+
+    async def changes(self, session_id: SessionId) -> Changes:
+        if session_id not in self.made:
+            raise WorktreeNotFound("The session has no worktree of its own.")
+        return Changes(base_commit="0" * 40, branch="towpath-x", files=[], diff="", truncated=False)
+
+    async def remove(self, session_id: SessionId, *, discard: bool) -> Leftover:
+        worktree = self.made.pop(session_id, None)
+        if worktree is None or discard or session_id not in self.dirty:
+            return Leftover()
+        return Leftover(path=worktree.working_dir, branch=f"towpath-{session_id}")
 
 
 class FakeAgent:

@@ -1,0 +1,1 @@
+"""Checkouts of their own for sessions, made and compared by git."""
