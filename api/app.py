@@ -9,7 +9,21 @@ from api.hosts import HostRules
 from api.openapi import Documents
 from api.parameters import StrictRequest
 from api.problems import answer
-from api.routes import access, context, documents, events, legacy, pages, prompts, service, sessions
+from api.routes import (
+    access,
+    context,
+    copies,
+    documents,
+    events,
+    exports,
+    files,
+    legacy,
+    pages,
+    projects,
+    prompts,
+    service,
+    sessions,
+)
 from api.services import Services
 from api.settings import Settings
 from api.version import VERSION
@@ -40,6 +54,10 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
             sessions.SessionList,
             sessions.OneSession,
             prompts.Prompts,
+            copies.Copying,
+            *projects.ROUTES,
+            files.Files,
+            exports.Export,
             context.Context,
             events.SessionEvents,
             events.StoreEvents,

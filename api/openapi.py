@@ -20,8 +20,10 @@ from litestar.openapi.spec import (
     OpenAPI,
     OpenAPIMediaType,
     OpenAPIResponse,
+    OpenAPIType,
     Operation,
     RequestBody,
+    Schema,
     SecurityScheme,
     Tag,
 )
@@ -95,6 +97,23 @@ def event_stream(union: str) -> type[Operation]:
     return EventStream
 
 
+def document_stream(*media_types: str) -> type[Operation]:
+    """Return the ``operation_class`` of a handler that streams text, in one of these forms."""
+
+    @dataclass
+    class DocumentStream(Operation):
+        def __post_init__(self) -> None:
+            text = Schema(type=OpenAPIType.STRING)
+            self.responses = {
+                "200": OpenAPIResponse(
+                    "The document.", content={kind: OpenAPIMediaType(schema=text) for kind in media_types}
+                ),
+                **{status: answer for status, answer in (self.responses or {}).items() if status >= "300"},
+            }
+
+    return DocumentStream
+
+
 @dataclass
 class OptionalBody(Operation):
     """The ``operation_class`` of a handler that does without a body; Litestar says of each that it is required."""
@@ -159,6 +178,8 @@ class Documents(InitPlugin, OpenAPISchemaPlugin):
 _TAGS = {
     "sessions": "Sessions and what is known of them.",
     "prompts": "What a session is asked to do.",
+    "projects": "Directories that group sessions.",
+    "files": "Names of files, to type less.",
     "events": "What happens, as streams and as history.",
     "access": "Credentials.",
     "service": "The server itself.",

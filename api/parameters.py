@@ -34,6 +34,7 @@ def _list_of(item: str, most: int) -> str:
 
 SessionIdParameter = Annotated[str, PathParameter(name="sessionId", pattern=ID_PATTERN, description="A session.")]
 BlobIdParameter = Annotated[str, PathParameter(name="blobId", pattern=ID_PATTERN, description="A large body.")]
+ProjectIdParameter = Annotated[str, PathParameter(name="projectId", pattern=ID_PATTERN, description="A project.")]
 LastEventId = Annotated[
     str,
     HeaderParameter(
@@ -109,6 +110,22 @@ Search = Annotated[
         max_length=200,
         description="Only sessions whose title, prompts and answers hold all these words; the last may be cut short.",
     ),
+]
+DiscardWorktree = Annotated[
+    bool, QueryParameter(name="discardWorktree", description="`true`: what the session's worktree holds may be lost.")
+]
+ExportFormat = Annotated[
+    Literal["markdown", "jsonl"],
+    QueryParameter(name="format", description="A transcript to read, or the events, one JSON object a line."),
+]
+RootDir = Annotated[
+    str,
+    QueryParameter(
+        name="root", max_length=4096, description="A directory under a workspace root; by default the first root."
+    ),
+]
+PathPrefix = Annotated[
+    str, QueryParameter(name="prefix", max_length=4096, description="How the path begins, from `root` on.")
 ]
 
 

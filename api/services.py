@@ -6,8 +6,12 @@ from api.legacy.policy import Legacy
 from api.metrics import Metrics
 from api.streams import Streams
 from domain.contexts import Contexts
+from domain.copies import Copies
 from domain.doorkeeper import Doorkeeper
+from domain.exports import Exports
+from domain.places import Places
 from domain.ports import AgentLauncher, Audit
+from domain.projects import Projects
 from domain.reading import Reading
 from domain.sessions import Sessions
 
@@ -21,6 +25,10 @@ class Services(Struct, frozen=True, kw_only=True):
     live: Sessions
     reading: Reading
     contexts: Contexts
+    copies: Copies
+    projects: Projects
+    places: Places
+    exports: Exports
     streams: Streams
     launcher: AgentLauncher
     metrics: Metrics

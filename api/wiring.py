@@ -18,9 +18,13 @@ from api.settings import Settings
 from contracts.views import Agent as AgentProfile
 from domain.access import FailedAttempts
 from domain.contexts import Contexts
+from domain.copies import Copies
 from domain.doorkeeper import Doorkeeper
+from domain.exports import Exports
 from domain.owners import Owners
+from domain.places import Places
 from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog
+from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
 from domain.sessions import Limits, Sessions
@@ -35,6 +39,7 @@ from infrastructure.processes.environment import ALLOWED, minimal_environment
 from infrastructure.processes.process import Limits as ProcessLimits
 from infrastructure.tokens import FileCredentials, owner_token
 from infrastructure.workspace import Workspace
+from infrastructure.worktrees.worktrees import GitWorktrees
 
 RETENTION_CHECK_SECONDS = 60
 DRAIN_SECONDS = 10
@@ -52,6 +57,10 @@ class Core(NamedTuple):
     sessions: Sessions
     reading: Reading
     contexts: Contexts
+    copies: Copies
+    projects: Projects
+    places: Places
+    exports: Exports
     tasks: TaskGroup
 
 
@@ -91,7 +100,8 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         )
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
-        workspace = Workspace(roots=settings.roots)
+        checkouts = data_dir.folder("worktrees")
+        workspace = Workspace(roots=settings.roots, worktrees=checkouts)
         launcher = _launcher(settings, workspace, tasks)
         system = SystemLog(log=log, clock=clock)
         owners = Owners(log=log, clock=clock, tasks=tasks)
@@ -103,6 +113,9 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             most_bytes=settings.retention_bytes,
             most_ms=int(settings.retention_seconds * 1000),
         )
+        worktrees = GitWorktrees(checkouts, environment=_environment(settings), open_directory=workspace.open_directory)
+        places = Places(log=log, workspace=workspace, worktrees=worktrees, system=system)
+        projects = Projects(log=log, system=system, owners=owners, places=places)
         turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, tasks=tasks)
         sessions = Sessions(
             log=log,
@@ -110,6 +123,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             turns=turns,
             launcher=launcher,
             workspace=workspace,
+            places=places,
             clock=clock,
             limits=Limits(prompt_bytes=settings.prompt_bytes, queue=settings.queue),
         )
@@ -124,6 +138,8 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             url=settings.url,
         )
         await sessions.recover()
+        await projects.recover()
+        tasks.start_soon(places.sweep)
         tasks.start_soon(_retain, retention)
         stack.push_async_callback(_drain, sessions)
         yield Core(
@@ -136,6 +152,10 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             sessions=sessions,
             reading=Reading(log=log, clock=clock),
             contexts=Contexts(log=log, workspace=workspace),
+            copies=Copies(log=log, owners=owners, places=places, clock=clock),
+            projects=projects,
+            places=places,
+            exports=Exports(log=log),
             tasks=tasks,
         )
 
@@ -143,11 +163,15 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
 def _launcher(settings: Settings, workspace: Workspace, tasks: TaskGroup) -> ProfileLauncher:
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # as we found it: the server lifts its own
     return ProfileLauncher(
-        environment=minimal_environment((*ALLOWED, *settings.agent_environment), os.environ, {}),
+        environment=_environment(settings),
         limits=ProcessLimits(processes=settings.agent_processes, open_files=open_files),
         open_directory=workspace.open_directory,
         tasks=tasks,
     )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return minimal_environment((*ALLOWED, *settings.agent_environment), os.environ, {})
 
 
 @asynccontextmanager

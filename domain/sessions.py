@@ -26,6 +26,7 @@ from domain.errors import (
 from domain.ids import SessionId, TurnId, make_id
 from domain.owner import Owner
 from domain.owners import Owners
+from domain.places import Places
 from domain.ports import AgentLauncher, Clock, EventLog, Workspace
 from domain.prompts import check_prompt, check_room, command_sent, first_title
 from domain.reading import session_view
@@ -52,6 +53,7 @@ class Sessions:
         turns: Turns,
         launcher: AgentLauncher,
         workspace: Workspace,
+        places: Places,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -59,23 +61,31 @@ class Sessions:
         self._owners = owners
         self._turns = turns
         self._launcher = launcher
+        self._places = places
         self._workspace = workspace
         self._clock = clock
         self._limits = limits
 
     async def open(self, request: CreateSession) -> views.Session:
-        """Make a session. Raises UnknownMode, AgentUnavailable, InvalidWorkingDir, OutsideRoots, LogFull."""
+        """Make a session.
+
+        Raises UnknownMode, AgentUnavailable, ProjectNotFound, InvalidWorkingDir, OutsideRoots, IsolationUnavailable,
+        GitFailed, LogFull.
+        """
         self._refuse_while_draining()
         self._check_mode(request.mode)
-        path = None if request.working_dir is UNSET else request.working_dir
-        working_dir = await self._workspace.resolve(path)
-        title = "" if request.title is UNSET else request.title
-        created = SessionCreated(mode=request.mode, working_dir=working_dir, title=title)
         session_id = SessionId(make_id())
-        owner, durable = Owner.create(
-            session_id, created, SessionStatus(status="idle"), log=self._log, clock=self._clock
-        )
-        await self._owners.settle(owner, durable)
+        source = await self._places.resolve(request.working_dir, request.project_id)
+        async with self._places.opened(session_id, source, request.isolation) as working_dir:
+            self._places.check(request.project_id)
+            title = "" if request.title is UNSET else request.title
+            created = SessionCreated(
+                mode=request.mode, working_dir=working_dir, title=title, project_id=request.project_id
+            )
+            owner, durable = Owner.create(
+                session_id, created, SessionStatus(status="idle"), log=self._log, clock=self._clock
+            )
+            await self._owners.settle(owner, durable)
         self._owners.keep(owner)
         return await self._view(session_id)
 
@@ -147,13 +157,24 @@ class Sessions:
             await self._owners.settle(owner, owner.record(change))
         return await self._view(session_id)
 
-    async def delete(self, session_id: SessionId) -> views.SessionRemoved:
-        """End a session's processes and delete it. Raises SessionNotFound, LogFull."""
+    async def delete(self, session_id: SessionId, *, discard_worktree: bool = False) -> views.SessionRemoved:
+        """End a session's processes and delete it, and its worktree, if that is clean or to be discarded.
+
+        Raises SessionNotFound, LogFull.
+        """
         owner = await self._owners.get(session_id)
         await owner.close()
         await self._owners.settle(owner, owner.record(SessionDeleted()))
         self._owners.drop(session_id)
-        return views.SessionRemoved(message="The session was deleted.", session_id=session_id)
+        left = await self._places.leave(session_id, discard=discard_worktree)
+        return views.SessionRemoved(
+            message="The session was deleted."
+            if left.path is None
+            else "The session was deleted; its worktree stays, since it holds changes that no commit does.",
+            session_id=session_id,
+            kept_worktree=left.path or UNSET,
+            kept_branch=left.branch or UNSET,
+        )
 
     async def recover(self) -> None:
         """Put right what a crash left: no session says that it runs when nothing does. Call before anything else."""

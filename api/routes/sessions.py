@@ -12,6 +12,7 @@ from api.parameters import (
     ArchivedFilter,
     BeforeSeq,
     BlobIdParameter,
+    DiscardWorktree,
     Limit,
     ModeFilter,
     PageCursor,
@@ -68,7 +69,7 @@ class SessionList(Controller):
             sessions=sessions, next_cursor=UNSET if last is None else f"{last.last_activity}.{last.session_id}"
         )
 
-    @post("/", operation_id="createSession", responses=problems(403, 409, 422, 503, 507))
+    @post("/", operation_id="createSession", responses=problems(403, 404, 409, 422, 503, 507))
     async def create_session(
         self, services: NamedDependency[Services], data: JSONBody[CreateSession]
     ) -> Response[views.Session]:
@@ -97,10 +98,16 @@ class OneSession(Controller):
 
     @delete("/", operation_id="deleteSession", status_code=200, responses=problems(400, 404, 410, 503, 507))
     async def delete_session(
-        self, services: NamedDependency[Services], session_id: SessionIdParameter
+        self,
+        services: NamedDependency[Services],
+        session_id: SessionIdParameter,
+        discard_worktree: DiscardWorktree = False,
     ) -> views.SessionRemoved:
-        """End a session's processes and delete it."""
-        return await services.live.delete(SessionId(session_id))
+        """End a session's processes and delete it.
+
+        A worktree of its own goes too if it is clean, or to be discarded; its branch if it holds no commits of its own.
+        """
+        return await services.live.delete(SessionId(session_id), discard_worktree=discard_worktree)
 
     @get("/status", operation_id="getSessionStatus", responses=problems(400, 404, 410))
     async def get_status(

@@ -20,11 +20,15 @@ from contracts.requests import CreateSession, SubmitPrompt
 from contracts.views import Agent as AgentProfile
 from domain.access import OWNER, FailedAttempts, Principal
 from domain.contexts import Contexts
+from domain.copies import Copies
 from domain.doorkeeper import Doorkeeper
-from domain.errors import InvalidWorkingDir, UnknownMode
+from domain.errors import UnknownMode
+from domain.exports import Exports
 from domain.ids import SessionId
 from domain.owners import Owners
+from domain.places import Places
 from domain.ports import Agent, Emit, Turn, TurnEnd
+from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
 from domain.sessions import Limits, Sessions
@@ -34,6 +38,7 @@ from infrastructure.clock import SystemClock
 from infrastructure.eventlogs.memory import MemoryEventLog
 from infrastructure.tokens import FileCredentials
 from tests.access.stage import RecordedAudit
+from tests.fakes import FakeWorkspace, FakeWorktrees
 
 TOKEN = "the-token-of-these-tests-is-no-secret-at-all"
 WORKING_DIR = "/srv/project"
@@ -88,14 +93,11 @@ class ReplayLauncher:
         return ReplayAgent(emit)
 
 
-class OneDirectory:
-    async def resolve(self, path: str | None) -> str:
-        if path not in (None, WORKING_DIR):
-            raise InvalidWorkingDir("There is one directory here.", member="$.workingDir")
-        return WORKING_DIR
+class OneDirectory(FakeWorkspace):
+    """Has one directory, with files of any name."""
 
+    @override
     async def sizes(self, directory: str, paths: Sequence[str]) -> Sequence[int | None]:
-        assert directory == WORKING_DIR
         return [len(path) if len(path) % 2 else None for path in paths]
 
 
@@ -164,12 +166,15 @@ class Stage:
         owners = Owners(log=log, clock=clock, tasks=tasks)
         retention = Retention(log=log, owners=owners, system=system, clock=clock, most_bytes=1 << 20, most_ms=1 << 40)
         turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, tasks=tasks)
+        workspace = OneDirectory(WORKING_DIR)
+        places = Places(log=log, workspace=workspace, worktrees=FakeWorktrees(WORKING_DIR), system=system)
         sessions = Sessions(
             log=log,
             owners=owners,
             turns=turns,
             launcher=launcher,
-            workspace=OneDirectory(),
+            workspace=workspace,
+            places=places,
             clock=clock,
             limits=Limits(prompt_bytes=256 * 1024, queue=32),
         )
@@ -192,7 +197,11 @@ class Stage:
             audit=audit,
             sessions=sessions,
             reading=Reading(log=log, clock=clock),
-            contexts=Contexts(log=log, workspace=OneDirectory()),
+            contexts=Contexts(log=log, workspace=workspace),
+            copies=Copies(log=log, owners=owners, places=places, clock=clock),
+            projects=Projects(log=log, system=system, owners=owners, places=places),
+            places=places,
+            exports=Exports(log=log),
             tasks=tasks,
         )
         self.core = core

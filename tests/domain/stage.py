@@ -14,8 +14,12 @@ from contracts.events import Event, SessionStatus, TurnCompleted, TurnStarted
 from contracts.requests import SubmitPrompt
 from contracts.views import PromptAccepted
 from domain.contexts import Contexts
+from domain.copies import Copies
+from domain.exports import Exports
 from domain.ids import SessionId, TurnId
 from domain.owners import Owners
+from domain.places import Places
+from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
 from domain.sessions import Limits, Sessions
@@ -23,7 +27,7 @@ from domain.state import SessionState, apply, begin
 from domain.system import SystemLog
 from domain.turns import Turns
 from tests.factories import make_create
-from tests.fakes import FakeClock, FakeLauncher, FakeWorkspace, FaultyEventLog, Play, answer
+from tests.fakes import FakeClock, FakeLauncher, FakeWorkspace, FakeWorktrees, FaultyEventLog, Play, answer
 
 LIMITS = {"prompt_bytes": 256 * 1024, "queue": 3, "retention_bytes": 1 << 30, "retention_ms": 1 << 40}
 
@@ -36,7 +40,7 @@ class Stage:
         self.launcher = FakeLauncher(play)
         self.reading = Reading(log=self.log, clock=self.clock)
         self.system = SystemLog(log=self.log, clock=self.clock)
-        self.workspace = FakeWorkspace()
+        self.workspace = FakeWorkspace("/srv/project", "/srv/project/src", "/srv/other")
         self.contexts = Contexts(log=self.log, workspace=self.workspace)
         limits = {**LIMITS, **limits}
         self.owners = Owners(log=self.log, clock=self.clock, tasks=tasks)
@@ -51,12 +55,18 @@ class Stage:
         self.turns = Turns(
             log=self.log, owners=self.owners, launcher=self.launcher, retention=self.retention, tasks=tasks
         )
+        self.worktrees = FakeWorktrees(*self.workspace.paths)
+        self.places = Places(log=self.log, workspace=self.workspace, worktrees=self.worktrees, system=self.system)
+        self.copies = Copies(log=self.log, owners=self.owners, places=self.places, clock=self.clock)
+        self.projects = Projects(log=self.log, system=self.system, owners=self.owners, places=self.places)
+        self.exports = Exports(log=self.log)
         self.sessions = Sessions(
             log=self.log,
             owners=self.owners,
             turns=self.turns,
             launcher=self.launcher,
             workspace=self.workspace,
+            places=self.places,
             clock=self.clock,
             limits=Limits(**limits),
         )

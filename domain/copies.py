@@ -1,0 +1,301 @@
+"""The use cases that take a session elsewhere: duplicate, fork, move."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+import anyio
+from anyio.lowlevel import checkpoint
+from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import replace
+
+from contracts import views
+from contracts.codec import decode_event, encode
+from contracts.events import (
+    ApprovalExpired,
+    Event,
+    Origin,
+    SessionCreated,
+    SessionStatus,
+    SessionUpdated,
+    TerminalClosed,
+    TerminalCreated,
+    ToolCall,
+    TurnCompleted,
+)
+from contracts.requests import ForkSession, Isolation, MoveSession
+from domain.errors import (
+    BlobNotFound,
+    CursorExpired,
+    InvalidWorkingDir,
+    NotForkable,
+    ProjectNotFound,
+    SessionBusy,
+    SessionNotFound,
+)
+from domain.ids import SessionId, TurnId, make_id
+from domain.owner import Owner
+from domain.owners import Owners
+from domain.places import Places
+from domain.ports import Blob, Clock, EventLog
+from domain.reading import PAGE_EVENTS, session_view
+from domain.state import SessionState, apply, begin, listing
+
+# All of a fork goes into one commit, and so through memory; twice what is kept of a session by default.
+FORK_BYTES = 512 * 1024 * 1024
+WAIT_SECONDS = 60
+# Quotes inside of texts are escaped, so that only members match.
+_blob_ids = re.compile(rb'"blobId":"([a-zA-Z0-9_-]{8,32})"').findall
+
+
+class _Copy(Struct):
+    """A session's events under another id, and what they fold to."""
+
+    events: list[Event]
+    state: SessionState
+    size: int = 0
+    terminals: dict[str, None] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        self.events.append(event)
+        self.state = apply(self.state, event)
+        if isinstance(event, TerminalCreated):
+            self.terminals[event.terminal_id] = None
+        elif isinstance(event, TerminalClosed):
+            self.terminals.pop(event.terminal_id, None)
+
+
+class Copies:
+    """Makes sessions of sessions, and moves them."""
+
+    def __init__(self, *, log: EventLog, owners: Owners, places: Places, clock: Clock) -> None:
+        self._log = log
+        self._owners = owners
+        self._places = places
+        self._clock = clock
+
+    async def duplicate(self, session_id: SessionId) -> views.Session:
+        """Make a session with the same settings and nothing in its log.
+
+        Raises SessionNotFound, what finding its directory raises, LogFull.
+        """
+        original = (await self._owners.get(session_id)).state
+        project_id = await self._present(original.project_id)
+        source, isolation = await self._source(original, UNSET)
+        copy_id = SessionId(make_id())
+        async with self._places.opened(copy_id, await self._places.resolve(source, None), isolation) as working_dir:
+            self._places.check(project_id)
+            created = SessionCreated(
+                mode=original.mode,
+                working_dir=working_dir,
+                title=original.title,
+                project_id=project_id,
+                origin=Origin(session_id=session_id, seq=original.seq, kind="duplicate"),
+            )
+            settings = () if original.agent_mode is UNSET else (SessionUpdated(agent_mode=original.agent_mode),)
+            owner, durable = Owner.create(
+                copy_id, created, SessionStatus(status="idle"), *settings, log=self._log, clock=self._clock
+            )
+            await self._owners.settle(owner, durable)
+        self._owners.keep(owner)
+        return await self._view(copy_id)
+
+    async def fork(self, session_id: SessionId, request: ForkSession) -> views.SessionForked:
+        """Make a session that begins with the history of another, in one commit.
+
+        Raises SessionNotFound, NotForkable, what finding its directory raises, LogFull.
+        """
+        copy_id = SessionId(make_id())
+        copy = await self._read(session_id, copy_id, request.at_seq)
+        project_id = await self._present(copy.state.project_id)
+        source, isolation = await self._source(replace(copy.state, session_id=session_id), request.isolation)
+        async with self._places.opened(copy_id, await self._places.resolve(source, None), isolation) as working_dir:
+            self._places.check(project_id)
+            for event in _closing(copy, working_dir=working_dir, project_id=project_id):
+                copy.add(replace(event, session_id=copy_id, seq=copy.state.seq + 1, timestamp=copy.state.created_at))
+            owner = Owner(copy.state, log=self._log, clock=self._clock)
+            durable = self._log.append(
+                copy_id,
+                copy.events,
+                expected_seq=0,
+                listing=listing(copy.state),
+                snapshot=encode(copy.state),
+                blobs=[Blob(blob_id, data) for blob_id, data in copy.blobs.items()],
+            )
+            await self._owners.settle(owner, durable)
+        self._owners.keep(owner)
+        return views.SessionForked(session=await self._view(copy_id), agent_memory="none")
+
+    async def move(self, session_id: SessionId, request: MoveSession) -> views.SessionMoved:
+        """Have a session go on in another project or directory, or change nothing.
+
+        Raises SessionNotFound, SessionBusy while a turn runs, ProjectNotFound, what finding the directory raises,
+        LogFull.
+        """
+        target = await self._target((await self._owners.get(session_id)).state, request)
+        owner = await self._idle(session_id, wait=request.wait)
+        state = owner.state
+        self._places.check(request.project_id or UNSET)
+        change = SessionUpdated(
+            project_id=UNSET if (request.project_id or UNSET) == state.project_id else request.project_id,
+            working_dir=UNSET if target == state.working_dir else target,
+        )
+        stays = change.working_dir is UNSET
+        agent = None if stays else owner.agent
+        if change != SessionUpdated():
+            durable = owner.record(change)
+            if agent is not None:  # the next prompt gets one that begins in the new directory
+                owner.agent = None
+                with anyio.CancelScope(shield=True):
+                    await agent.close()
+            await self._owners.settle(owner, durable)
+        return views.SessionMoved(
+            session=await self._view(session_id),
+            agent_memory="kept" if stays else "lost",
+            message="The session's directory is the same."
+            if stays
+            else "The session goes on in its new directory; what it ran in the old one was ended.",
+        )
+
+    # What is copied
+
+    async def _read(self, session_id: SessionId, copy_id: SessionId, at_seq: int | UnsetType) -> _Copy:
+        head = await self._log.head(session_id)
+        if head.listing is None:
+            raise SessionNotFound(session_id)
+        last = head.seq if at_seq is UNSET else at_seq
+        if last > head.seq:
+            raise NotForkable(f"The session's log ends at {head.seq}.", session_id=session_id)
+        copy: _Copy | None = None
+        after = 0
+        wanted: set[bytes] = set()
+        try:
+            while after < last:
+                batch = await self._log.read(session_id, after=after, limit=min(PAGE_EVENTS, last - after))
+                for recorded in batch.events:
+                    event = decode_event(recorded.data)
+                    if isinstance(event, SessionCreated):
+                        copy = self._begin(event, session_id, copy_id, last)
+                    elif copy is not None:
+                        copy.add(replace(event, session_id=copy_id))
+                        copy.size += len(recorded.data)
+                        wanted.update(_blob_ids(recorded.data))
+                if copy is None or copy.size > FORK_BYTES:
+                    break
+                after = batch.upto
+                await checkpoint()  # a page of a live session's tail comes without waiting
+        except CursorExpired:
+            copy = None
+        if copy is None:
+            raise NotForkable("The beginning of the session's log is no longer kept.", session_id=session_id)
+        await self._read_blobs(session_id, copy, sorted(wanted))
+        return copy
+
+    def _begin(self, event: SessionCreated, session_id: SessionId, copy_id: SessionId, last: int) -> _Copy:
+        created = replace(
+            event,
+            session_id=copy_id,
+            timestamp=self._clock.now(),
+            origin=Origin(session_id=session_id, seq=last, kind="fork"),
+        )
+        return _Copy([created], begin(created))
+
+    async def _read_blobs(self, session_id: SessionId, copy: _Copy, wanted: Sequence[bytes]) -> None:
+        for name in wanted:
+            if copy.size > FORK_BYTES:
+                break
+            with suppress(BlobNotFound):  # a tool's input may have any members
+                data = copy.blobs[name.decode()] = await self._log.blob(session_id, name.decode())
+                copy.size += len(data)
+        if copy.size > FORK_BYTES:
+            raise NotForkable(f"The history is over {FORK_BYTES} bytes: name a smaller `atSeq`.", session_id=session_id)
+
+    # Where it goes
+
+    async def _present(self, project_id: str | UnsetType) -> str | UnsetType:
+        """Return the project, unless it is gone."""
+        if project_id is UNSET:
+            return UNSET
+        try:
+            return (await self._places.project(project_id)).project_id
+        except ProjectNotFound:
+            return UNSET
+
+    async def _source(self, state: SessionState, isolation: Isolation | UnsetType) -> tuple[str, Isolation]:
+        """Return which directory a copy is meant for, and whether it gets a worktree: by default as the original."""
+        worktree = await self._places.worktree(state.session_id)
+        isolated = worktree is not None and state.working_dir == worktree.working_dir
+        if isolation is UNSET:
+            isolation = "worktree" if isolated else "none"
+        if worktree is not None and isolated and isolation == "none":  # two in one worktree would be no isolation
+            return worktree.source, "none"
+        return state.working_dir, isolation
+
+    async def _target(self, state: SessionState, request: MoveSession) -> str:
+        """Return the directory that a session moves to."""
+        project_id = request.project_id if request.project_id is not UNSET else await self._present(state.project_id)
+        if request.working_dir is not UNSET:
+            return await self._places.resolve(request.working_dir, project_id)
+        if not project_id:
+            return state.working_dir
+        worktree = await self._places.worktree(state.session_id)
+        here = state.working_dir if worktree is None else worktree.source
+        try:
+            await self._places.resolve(here, project_id)
+        except InvalidWorkingDir:
+            return await self._places.resolve(None, project_id)
+        return state.working_dir
+
+    async def _idle(self, session_id: SessionId, *, wait: bool) -> Owner:
+        """Return the owner of a session in which no turn runs, as soon as that is so. Raises SessionBusy."""
+        deadline = anyio.current_time() + (WAIT_SECONDS if wait else 0)
+        while True:
+            woken = anyio.Event()
+            end = self._log.watch(session_id, woken.set)
+            try:
+                owner = await self._owners.get(session_id)
+                if owner.closing:
+                    raise SessionNotFound(session_id)
+                if owner.state.at_rest:
+                    return owner
+                if anyio.current_time() >= deadline:
+                    break
+                with anyio.move_on_at(deadline):
+                    await woken.wait()
+            finally:
+                end()
+        turn = owner.state.turn
+        raise SessionBusy(
+            "A turn runs. Cancel it, or ask again with `wait`.",
+            session_id=session_id,
+            turn_id=None if turn is None else TurnId(turn.turn_id),
+        )
+
+    async def _view(self, session_id: SessionId) -> views.Session:
+        head = await self._log.head(session_id)
+        if head.listing is None:
+            raise SessionNotFound(session_id)
+        return session_view(head.listing, head)
+
+
+def _closing(copy: _Copy, *, working_dir: str, project_id: str | UnsetType) -> list[Event]:
+    """Return what ends all that was open at the end of a copied history, and says where the copy works."""
+    state = copy.state
+    events: list[Event] = [
+        ToolCall(turn_id=call.turn_id, tool_call_id=call.tool_call_id, status="failed")
+        for call in state.open_tool_calls
+    ]
+    events += [ApprovalExpired(approval_id=approval.approval_id) for approval in state.pending_approvals]
+    events += [TerminalClosed(terminal_id=terminal_id) for terminal_id in copy.terminals]
+    events += [TurnCompleted(turn_id=prompt.turn_id, stop_reason="cancelled") for prompt in state.queue]
+    if state.turn is not None:
+        events.append(TurnCompleted(turn_id=state.turn.turn_id, stop_reason="interrupted"))
+    settings = SessionUpdated(
+        project_id=None if project_id is UNSET and state.project_id is not UNSET else UNSET,
+        working_dir=UNSET if working_dir == state.working_dir else working_dir,
+        archived=False if state.archived else UNSET,
+    )
+    if settings != SessionUpdated():
+        events.append(settings)
+    return [*events, SessionStatus(status="idle", reason="This is a copy.")]
