@@ -4,7 +4,7 @@ import re
 
 from contracts.events import Operation
 from domain.operations.blocks import Over
-from domain.operations.edits import begins_edit, ends_edit, read_edits
+from domain.operations.edits import ends_edit, read_edits
 from domain.operations.patches import ENVELOPE_ENDS, GIT_HEADERS, HUNK, in_envelope, read_diff, read_envelope
 
 _EMPTY_BLOB = re.compile(r"index (?:[0-9a-f]+\.\.e69de29|e69de29[0-9a-f]*\.\.)")
@@ -18,8 +18,6 @@ class BareEdit:
         self.edited = path
 
     def take(self, line: str, at: int) -> Over | None:  # noqa: ARG002 # such blocks take whole lines
-        if begins_edit(line):
-            self._lines.clear()  # the one before it was never ended
         self._lines.append(line)
         if not ends_edit(line):
             return None

@@ -11,6 +11,7 @@ from domain.operations.paths import named_for_edit
 
 _SEARCH = re.compile(r"<{5,9} SEARCH>?[ \t]*\r?\n?")
 _DIVIDER = re.compile(r"={5,9}[ \t]*\r?\n?")
+_REST_OF_LINE = re.compile(r"\A[ \t]*\r?\n")
 _REPLACE = re.compile(r">{5,9} REPLACE[ \t]*\r?\n?")
 
 
@@ -40,7 +41,9 @@ def read_edits(lines: Sequence[str], path: str | None, *, paths_between: bool = 
     block: list[str] | None = None
     for line in lines:
         if begins_edit(line):
-            block = []  # one that begins before the last has ended replaces it
+            if block is not None:  # the one before was never ended: whose file this one is of is lost
+                return None
+            block = []
         elif block is None:
             if line.strip():
                 path = named_for_edit(line.strip()) if paths_between else None
@@ -75,8 +78,7 @@ def read_children(path: str, text: str) -> list[Operation] | None:
 
 def trimmed(body: str) -> str:
     """Return what is between two tags without the line end after the first and the indentation of the second."""
-    head = body.removeprefix("\r")[:1]
-    body = body[body.index("\n") + 1 :] if head == "\n" else body
+    body = _REST_OF_LINE.sub("", body, count=1)
     cut = body.rstrip(" \t")
     return cut if not cut or cut.endswith("\n") else body
 

@@ -95,7 +95,8 @@ class Finder:
             self._begin(block, self._offset)
             return len(line)
         start = skip_space(line, at)
-        tag = opened(line, start) if line.startswith("<", start) else None
+        code = at == 0 and len(line[:start].expandtabs(4)) > self._list_indent + 3
+        tag = None if code or not line.startswith("<", start) else opened(line, start)
         if tag is not None:
             block, operations, at = tag
             self._begin(block, self._offset + start)

@@ -37,20 +37,27 @@ _PATH_KEYS = {"title", "file", "filename", "path"}
 _EXCERPT_KEYS = {"end", "end_line", "endline", "line", "lines", "range", "start", "start_line", "startline"}
 
 _FILE_WORD = r"(?:new )?file(?:name| name| path)?|path"
+_NEW_FILE = (
+    r"create(?: (?:a )?(?:new )?file)?|(?:[^`]{0,60} )?create (?:an? |the )?(?:new )?(?:\w+ )?file(?: called| named| at)?|"
+    r"(?:[^`]{0,60} )?save (?:it|this|the following)(?: \w+)? as"
+)
 _LABEL = re.compile(
     r"(?P<heading>#{1,6}[ \t]+)?(?:(?:\d{1,3}[.)]|[-*+])[ \t]+)?"
-    rf"(?P<word>(?:\*\*)?(?:{_FILE_WORD}|create(?: (?:a )?(?:new )?file)?):?(?:\*\*)?:?[ \t]+)?"
+    rf"(?P<word>(?:\*\*)?(?:{_FILE_WORD}|{_NEW_FILE}):?(?:\*\*)?:?[ \t]+)?"
     r"(?:(?:\*\*)?`(?P<code>[^`]+)`|\*\*(?P<bold>[^*`\s]+?):?\*\*|(?P<plain>[^*`\s]+?))"
-    r":?(?:\*\*)?:?(?:[ \t]+\(new(?: file)?\))?:?(?:\*\*)?:?",
+    r":?(?:\*\*)?:?(?: \(new(?: file)?\)| with [^`]{0,60}?)?:?(?:\*\*)?:?",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"`([^`]+)`")
 _COMMENT_START = r"[ \t]*(?:#[ \t]|//|--|;|%|/\*|<!--|\{/\*)[ \t]*"
 _COMMENT = re.compile(
     rf"{_COMMENT_START}(?:(?:{_FILE_WORD}):[ \t]*)?(?P<path>\S+)[ \t]*(?:\*/\}}?|-->)?", re.IGNORECASE
 )
 _LEFT_OUT = re.compile(
     _COMMENT_START + r"[(\[]?(?:(?:\.\.\.|…)(?:[ \t\r\n.…*/>})\]-]*\Z|.*\b(?:code|existing|keep|omitted|other|previous|"
-    r"remain|remaining|remains|rest|same|unchanged)\b)|(?:the )?rest of (?:the|your)\b|(?:existing|remaining) code\b)",
+    r"remain|remaining|remains|rest|same|unchanged)\b)|(?:the )?rest of (?:the|your) "
+    r"(?:class|code|component|file|function|implementation|imports|method|module|script)\b|"
+    r"(?:existing|remaining) code(?:\W*\Z|.*\b(?:goes|here|remains|stays|unchanged)\b))",
     re.IGNORECASE,
 )
 
@@ -108,8 +115,12 @@ def read_info(info: str) -> Info:
 
 
 def named_for_edit(line: str) -> str | None:
-    """Return the path that a line before an edit names; the edit's own marks say that it is meant."""
-    return _named(line, plain=True)
+    """Return the one path that a line before an edit names, if in a sentence, then in backticks.
+
+    The edit's own marks say that it is meant, and it has to fit the file.
+    """
+    paths = {code for code in _CODE.findall(line[:LINE_LIMIT]) if names_file(code, spaces=True)}
+    return _named(line, plain=True) or (paths.pop() if len(paths) == 1 else None)
 
 
 def named_for_file(line: str, language: str) -> str | None:
