@@ -38,7 +38,8 @@ _EXCERPT_KEYS = {"end", "end_line", "endline", "line", "lines", "range", "start"
 
 _FILE_WORD = r"(?:new )?file(?:name| name| path)?|path"
 _NEW_FILE = (
-    r"create(?: (?:a )?(?:new )?file)?|(?:[^`]{0,60} )?create (?:an? |the )?(?:new )?(?:\w+ )?file(?: called| named| at)?|"
+    r"create(?: (?:a )?(?:new )?file)?|"
+    r"(?:[^`]{0,60} )?create (?:an? |the )?(?:new )?(?:\w+ )?file(?: called| named| at)?|"
     r"(?:[^`]{0,60} )?save (?:it|this|the following)(?: \w+)? as"
 )
 _LABEL = re.compile(
