@@ -40,10 +40,11 @@ class Fence:
         self._depth = 1
         self._in_edit = False
         self._edits: bool | None = None  # not known before the second line that is not blank
+        self._doubtful = False  # text right below may mean that the fence was to open a block in a file in Markdown
         self._result: list[Operation] | None = None
 
     def take(self, line: str, at: int) -> Over | None:  # noqa: ARG002
-        if self._result is not None:  # a file in Markdown, and this is the line after its fence
+        if self._result is not None:
             return Over([] if line.strip() else self._result, 0)
         self._look_for_edits(line)
         if not self._in_edit:
@@ -52,10 +53,7 @@ class Fence:
             self._lines.append(_dedented(line, len(self._opening[1])))
             return None
         result = self._read()
-        if len(self._opening[2]) == 3 and any(
-            isinstance(op, WriteOperation) and op.path.endswith(MARKDOWN) for op in result
-        ):
-            # Text right below may mean that this fence was to open a block in that file.
+        if self._doubtful:
             self._result = result
             return None
         return Over(result, len(line))
@@ -84,12 +82,12 @@ class Fence:
             self.edited = edits.path if edits else None
             return edits.operations if edits else []
         self.edited = None
+        if self._info.quotes:
+            return []
         text = [line for line in self._lines if line.strip()]
         if text and ENVELOPE_BEGINS.fullmatch(text[0]):
             whole = len(text) > 1 and ENVELOPE_ENDS.fullmatch(text[-1])
             return (whole and read_envelope(text_between(self._lines))) or []
-        if self._info.quotes:
-            return []
         diff = self._info.language.lower() in _DIFFS or begins_diff(self._lines)
         if diff and not (path or "").endswith(_PATCH_FILES):
             headless = bool(text) and text[0].startswith("@@")
@@ -98,6 +96,7 @@ class Fence:
             path = self._weakly_named(text[0])
         if path is None or any(map(leaves_out, self._lines)):
             return []
+        self._doubtful = len(self._opening[2]) == 3 and path.endswith(MARKDOWN)
         lines = self._lines
         if path.endswith(".json") and lines and named_in_comment(lines[0].rstrip("\r\n"), self._info.language) == path:
             lines = lines[1:]  # JSON has no comments
