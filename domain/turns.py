@@ -18,7 +18,7 @@ from contracts.events import (
 )
 from contracts.views import RunningTurn
 from domain.contexts import gather, whole_text
-from domain.errors import AgentUnavailable, UnknownMode
+from domain.errors import AgentUnavailable, BlobNotFound, UnknownMode
 from domain.ids import TurnId
 from domain.owner import Owner
 from domain.owners import Owners
@@ -116,6 +116,8 @@ class Turns:
             return self._ended(await owner.agent.run(turn))
         except (AgentUnavailable, UnknownMode) as error:
             await self.emit(owner, SessionError(error=str(error), code="agent-unavailable", recoverable=True))
+        except BlobNotFound as error:  # of the prompt, which can't be handed over whole
+            await self.emit(owner, SessionError(error=str(error), code="blob-not-found", recoverable=True))
         except Exception:
             if owner.lost is not None:
                 raise

@@ -16,6 +16,7 @@ from contracts.events import (
     OperationResult,
     OperationsExecuted,
     OperationsReverted,
+    SessionError,
     ToolCall,
     ToolDiff,
     UsageUpdated,
@@ -26,7 +27,7 @@ from domain.context import FILES_KEPT, NAMES_CHARACTERS, Touched, estimate_token
 from domain.errors import InvalidContext
 from domain.ports import GivenFile, GivenText, Turn, TurnEnd
 from domain.state import SessionState, apply, begin
-from tests.domain.stage import staged
+from tests.domain.stage import ends, of, staged
 from tests.factories import SESSION_ID, TURN_ID, make_completed, make_created, make_sent, make_started
 from tests.fakes import FakeAgent, wait
 
@@ -237,6 +238,22 @@ async def test_what_a_queued_prompt_gives_outlives_a_restart_and_what_becomes_of
 
         [turn] = stage.launcher.agent.turns
     assert (turn.command, turn.context) == ("second", GIVEN)
+
+
+async def test_a_turn_whose_prompt_can_not_be_handed_over_whole_ends_and_says_why() -> None:
+    async with staged(play=wait) as stage:
+        session_id = await stage.open()
+        await stage.submit(session_id, "first")
+        await stage.running(session_id)
+        await stage.submit(session_id, "second", context=[PromptContext(name="long", text=LONG)])
+        stage.log._sessions[session_id].blobs.clear()
+
+        stage.launcher.agent.go.set()
+        events = await stage.rested(session_id, turns=2)
+
+    assert [event.code for event in of(events, SessionError)] == ["blob-not-found"]
+    assert [reason for _, reason in ends(events)] == ["end", "error"]
+    assert stage.launcher.commands == ["first"]
 
 
 @pytest.mark.parametrize("path", ["missing", "../a", "/etc/passwd", "/srv/project", "."])
