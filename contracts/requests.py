@@ -94,8 +94,9 @@ class UpdateProject(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class PromptContext(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something to give to the agent beside a prompt: a file by path, a named text, or an uploaded body.
 
-    A path is absolute or begins at the session's working directory, and leads to a regular file below it. A shell runs
-    the prompt alone: what is given to it is only kept and shown.
+    A path is absolute or begins at the session's working directory, and leads to a regular file below it. A body is one
+    that was uploaded within a day, or that the session holds already; 32 MiB at most together. A shell runs the prompt
+    alone: what is given to it is only kept and shown.
     """
 
     forms = ({"path": {}}, {"name": {}, "text": {}}, {"blobId": {}})

@@ -1,6 +1,7 @@
 """What a prompt gives to its agent: checked when it is taken, gathered when its turn begins; and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from msgspec import UNSET, UnsetType
 
@@ -8,11 +9,14 @@ from contracts import views
 from contracts.events import ContextItem, LargeBody, Text
 from contracts.requests import SubmitPrompt
 from domain.context import Touched, estimate_tokens, is_below, locate
-from domain.errors import InvalidContext
+from domain.errors import BlobNotFound, InvalidContext, PromptTooLarge
 from domain.ids import SessionId
-from domain.ports import EventLog, Given, GivenBlob, GivenFile, GivenText, Workspace
+from domain.ports import EventLog, Given, GivenBlob, GivenFile, GivenText, Upload, Workspace
 from domain.reading import fold
 from domain.state import SessionState
+
+# As large as one upload may be: an agent is handed all of them at once.
+CONTEXT_BYTES = 32 * 1024 * 1024
 
 
 async def check_files(workspace: Workspace, working_dir: str, request: SubmitPrompt) -> None:
@@ -35,6 +39,31 @@ async def check_files(workspace: Workspace, working_dir: str, request: SubmitPro
                 "There is no regular file by this path in the session's working directory; links are not followed.",
                 member=member,
             )
+
+
+async def find_bodies(log: EventLog, session_id: SessionId, request: SubmitPrompt) -> Mapping[str, Upload]:
+    """Return the bodies that a prompt names, by id: uploaded ones, or such as the session holds already.
+
+    Raises InvalidContext for one that is neither, PromptTooLarge for more than CONTEXT_BYTES; both name the member.
+    """
+    found: dict[str, Upload] = {}
+    for place, item in enumerate(() if request.context is UNSET else request.context):
+        if item.blob_id is UNSET or item.blob_id in found:
+            continue
+        member = f"$.context[{place}].blobId"
+        found[item.blob_id] = await _body(log, session_id, item.blob_id, member)
+        if sum(len(body.data) for body in found.values()) > CONTEXT_BYTES:
+            raise PromptTooLarge(f"A prompt may give {CONTEXT_BYTES} bytes of uploaded bodies.", member=member)
+    return found
+
+
+async def _body(log: EventLog, session_id: SessionId, blob_id: str, member: str) -> Upload:
+    with suppress(BlobNotFound):
+        return await log.upload(blob_id)
+    try:
+        return Upload(blob_id=blob_id, made_at=0, data=await log.blob(session_id, blob_id))
+    except BlobNotFound:
+        raise InvalidContext("No body was uploaded under this id, or it was forgotten.", member=member) from None
 
 
 async def gather(log: EventLog, state: SessionState, context: list[ContextItem] | UnsetType) -> Sequence[Given]:

@@ -1,6 +1,6 @@
 """What a prompt must be, and what becomes of it in the log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET, UnsetType
 
@@ -10,7 +10,7 @@ from contracts.requests import PromptContext, SubmitPrompt
 from domain.errors import InvalidPrompt, PromptTooLarge, QueueFull, SessionBusy
 from domain.fitting import EVENT_OVERHEAD_BYTES, INLINE_TEXT_BYTES, outline
 from domain.ids import TurnId
-from domain.ports import Blob
+from domain.ports import Blob, Upload
 from domain.state import SessionState
 
 TITLE_CHARACTERS = 80
@@ -38,13 +38,18 @@ def check_room(state: SessionState, request: SubmitPrompt, *, longest_queue: int
         raise QueueFull(f"{len(state.queue)} prompts wait already; cancel one, or wait.", session_id=state.session_id)
 
 
-def command_sent(turn_id: TurnId, request: SubmitPrompt) -> tuple[CommandSent, Sequence[Blob]]:
-    """Return a prompt's event, and the texts that are too long to stand in it. Raises InvalidPrompt."""
-    blobs: list[Blob] = []
+def command_sent(
+    turn_id: TurnId, request: SubmitPrompt, bodies: Mapping[str, Upload]
+) -> tuple[CommandSent, Sequence[Blob]]:
+    """Return a prompt's event, and what does not stand in it: long texts, and the *bodies* that it names by id.
+
+    Raises InvalidPrompt.
+    """
+    blobs = [Blob(body.blob_id, body.data) for body in bodies.values()]
     sent = CommandSent(
         turn_id=turn_id,
         command=outline(request.command, INLINE_TEXT_BYTES, blobs),
-        context=_given(request.context, blobs),
+        context=_given(request.context, bodies, blobs),
         delivery=request.delivery,
     )
     if len(encode(sent)) > EVENT_BYTES - EVENT_OVERHEAD_BYTES:
@@ -61,16 +66,20 @@ def first_title(state: SessionState, request: SubmitPrompt) -> Sequence[Event]:
     return (SessionUpdated(title=short),)
 
 
-def _given(context: list[PromptContext] | UnsetType, blobs: list[Blob]) -> list[ContextItem] | UnsetType:
+def _given(
+    context: list[PromptContext] | UnsetType, bodies: Mapping[str, Upload], blobs: list[Blob]
+) -> list[ContextItem] | UnsetType:
     if isinstance(context, UnsetType):
         return UNSET
     room = INLINE_TEXT_BYTES // max(1, len(context))
-    return [
-        ContextItem(
-            path=item.path,
-            name=item.name,
-            text=UNSET if isinstance(item.text, UnsetType) else outline(item.text, room, blobs),
-            blob_id=item.blob_id,
-        )
-        for item in context
-    ]
+    return [_item(item, room, bodies, blobs) for item in context]
+
+
+def _item(item: PromptContext, room: int, bodies: Mapping[str, Upload], blobs: list[Blob]) -> ContextItem:
+    if item.blob_id is UNSET:
+        text = UNSET if item.text is UNSET else outline(item.text, room, blobs)
+        return ContextItem(path=item.path, name=item.name, text=text)
+    body = bodies[item.blob_id]
+    return ContextItem(
+        blob_id=body.blob_id, name=body.name or UNSET, bytes=len(body.data), media_type=body.media_type or UNSET
+    )

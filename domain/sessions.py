@@ -14,7 +14,7 @@ from contracts.events import (
     TurnCompleted,
 )
 from contracts.requests import CreateSession, SubmitPrompt, UpdateSession
-from domain.contexts import check_files
+from domain.contexts import check_files, find_bodies
 from domain.errors import (
     AgentUnavailable,
     Draining,
@@ -97,11 +97,12 @@ class Sessions:
         """
         check_prompt(request, most_bytes=self._limits.prompt_bytes)
         await check_files(self._workspace, (await self._working(session_id)).state.working_dir, request)
+        bodies = await find_bodies(self._log, session_id, request)
         owner = await self._working(session_id)
         state = owner.state
         check_room(state, request, longest_queue=self._limits.queue)
         turn_id = TurnId(make_id())
-        sent, blobs = command_sent(turn_id, request)
+        sent, blobs = command_sent(turn_id, request, bodies)
         durable = owner.record(*first_title(state, request), sent, *self._turns.next_turn(state, sent), blobs=blobs)
         if state.turn is None:
             self._turns.drive(owner, durable)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from contracts.codec import encode
 from contracts.events import (
+    CommandSent,
     ContextItem,
     Cost,
     Event,
@@ -24,8 +25,9 @@ from contracts.events import (
 from contracts.requests import PromptContext
 from contracts.views import ContextWindow
 from domain.context import FILES_KEPT, NAMES_CHARACTERS, Touched, estimate_tokens, is_below, locate
-from domain.errors import InvalidContext
-from domain.ports import GivenFile, GivenText, Turn, TurnEnd
+from domain.contexts import CONTEXT_BYTES
+from domain.errors import InvalidContext, PromptTooLarge
+from domain.ports import GivenBlob, GivenFile, GivenText, Turn, TurnEnd, Upload
 from domain.state import SessionState, apply, begin
 from tests.domain.stage import ends, of, staged
 from tests.factories import SESSION_ID, TURN_ID, make_completed, make_created, make_sent, make_started
@@ -220,6 +222,45 @@ async def test_an_agent_is_given_files_by_path_and_texts_whole() -> None:
 
         [turn] = stage.launcher.agent.turns
     assert turn.context == GIVEN
+
+
+async def test_an_uploaded_body_is_the_session_s_once_a_prompt_gave_it() -> None:
+    picture = Upload(blob_id="picture1", made_at=1, name="a.png", media_type="image/png", data=b"\x89PNG")
+    async with staged() as stage:
+        await stage.log.keep_upload(picture, most_bytes=100)
+        session_id = await stage.open()
+
+        await stage.submit(session_id, context=[PromptContext(blob_id="picture1")] * 2)
+        events = await stage.rested(session_id)
+        await stage.log.expire(before=2)
+        await stage.submit(session_id, context=[PromptContext(blob_id="picture1")])
+        await stage.rested(session_id, turns=2)
+
+        first, again = stage.launcher.agent.turns
+    assert first.context == [GivenBlob("picture1", b"\x89PNG", "a.png", "image/png")] * 2
+    assert again.context == [GivenBlob("picture1", b"\x89PNG")]
+    assert (
+        of(events, CommandSent)[0].context
+        == [ContextItem(blob_id="picture1", name="a.png", bytes=4, media_type="image/png")] * 2
+    )
+
+
+async def test_bodies_that_are_unknown_or_too_large_together_are_refused_and_leave_nothing() -> None:
+    async with staged() as stage:
+        for blob_id in ("large-01", "large-02"):
+            data = bytes(CONTEXT_BYTES // 2 + 1)
+            await stage.log.keep_upload(Upload(blob_id=blob_id, made_at=1, data=data), most_bytes=2 * CONTEXT_BYTES)
+        session_id, other_id = await stage.open(), await stage.open()
+        large, larger = PromptContext(blob_id="large-01"), PromptContext(blob_id="large-02")
+        await stage.submit(other_id, context=[large])
+
+        with pytest.raises(InvalidContext) as unknown:
+            await stage.submit(session_id, context=[large, PromptContext(blob_id="unknown1")])
+        with pytest.raises(PromptTooLarge) as too_large:
+            await stage.submit(session_id, context=[large, larger])
+
+        assert len(await stage.events(session_id)) == 2
+    assert unknown.value.member == too_large.value.member == "$.context[1].blobId"
 
 
 async def test_what_a_queued_prompt_gives_outlives_a_restart_and_what_becomes_of_its_events() -> None:
