@@ -47,6 +47,7 @@ UNIONS: Mapping[str, Any] = {
     "SessionStreamItem": events.SessionEvent | events.StreamFrame,
     "StreamItem": events.Event | events.StreamFrame,
     "Operation": events.Operation,
+    "GivenOperation": requests.GivenOperation,
     "ToolContent": events.ToolContent,
 }
 """The tagged unions that have a name of their own in the documents."""

@@ -13,7 +13,9 @@ Code = Literal[
     "bad-request",
     "blob-not-found",
     "body-too-large",
+    "disk-full",
     "draining",
+    "files-unavailable",
     "forbidden-origin",
     "git-failed",
     "gone",
@@ -25,6 +27,7 @@ Code = Literal[
     "invalid-cursor",
     "invalid-id",
     "invalid-parameter",
+    "invalid-path",
     "invalid-session-id",
     "invalid-working-dir",
     "isolation-unavailable",
@@ -36,6 +39,11 @@ Code = Literal[
     "not-found",
     "overloaded",
     "project-not-found",
+    "path-outside-workspace",
+    "plan-conflict",
+    "plan-not-found",
+    "plan-over",
+    "plan-too-large",
     "prompt-too-large",
     "queue-full",
     "request-timeout",
@@ -69,3 +77,4 @@ class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
     ) = UNSET
     session_id: Identifier | UnsetType = UNSET
     turn_id: Identifier | UnsetType = UNSET
+    plan_id: Identifier | UnsetType = UNSET

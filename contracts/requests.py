@@ -15,12 +15,15 @@ LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$(?!\n)"
 TEXT_PATTERN = r"^[^\x00]*$(?!\n)"
 PROMPT_PATTERN = r"^[ \t\r\n]*[^\x00 \t\r\n][^\x00]*$(?!\n)"
 PROMPT_BYTES = 256 * 1024
+PLAN_OPERATIONS = 500
 
 Title = Annotated[str, Meta(max_length=200, pattern=LINE_PATTERN)]
 Mode = Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE_PATTERN, examples=["shell"])]
 Path = Annotated[str, Meta(min_length=1, max_length=4096, pattern=LINE_PATTERN)]
 ProjectName = Annotated[str, Meta(min_length=1, max_length=80, pattern=LINE_PATTERN)]
 Isolation = Literal["none", "worktree"]
+OperationPath = Annotated[str, Meta(min_length=1, max_length=4096, pattern=LINE_PATTERN, examples=["src/app.py"])]
+OperationText = Annotated[str, Meta(pattern=TEXT_PATTERN)]
 Secret = Annotated[str, Meta(min_length=1, max_length=256, pattern=LINE_PATTERN)]
 
 
@@ -127,6 +130,83 @@ class SubmitPrompt(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ]
     context: Annotated[list[PromptContext], Meta(max_length=64)] | UnsetType = UNSET
     delivery: Delivery = "queue"
+
+
+class WriteFile(Request, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="write"):
+    """Make or replace a file."""
+
+    path: OperationPath
+    content: OperationText
+
+
+class EditFile(Request, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="edit"):
+    """Change a file: either ``search`` and ``replace``, or a unified diff in ``patch``."""
+
+    forms = ({"search": {}, "replace": {}}, {"patch": {}})
+
+    path: OperationPath
+    search: OperationText | UnsetType = UNSET
+    replace: OperationText | UnsetType = UNSET
+    patch: OperationText | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which the decoder reports as invalid, for a combination that is none of the forms."""
+        given = {name for name in ("search", "replace", "patch") if getattr(self, name) is not UNSET}
+        if given not in ({"search", "replace"}, {"patch"}):
+            raise ValueError("Give either `search` and `replace`, or `patch`")
+
+
+class DeleteFile(Request, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="delete"):
+    """Remove a file."""
+
+    path: OperationPath
+
+
+class RenameFile(Request, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="rename"):
+    """Move a file."""
+
+    path: OperationPath
+    to: OperationPath
+
+
+class RunCommand(Request, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="command"):
+    """Run a command, once it is approved."""
+
+    command: OperationText
+
+
+GivenOperation = WriteFile | EditFile | DeleteFile | RenameFile | RunCommand
+
+
+class PreviewOperations(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A text to find operations in: what an agent answered."""
+
+    response: Annotated[str, Meta(pattern=TEXT_PATTERN, description="An answer, in Markdown.")]
+
+
+class ExecuteOperations(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan to carry out, or some of its operations by their index; or operations that were shown elsewhere."""
+
+    forms = ({"planId": {}}, {"planId": {}, "only": {}}, {"operations": {}})
+
+    plan_id: Identifier | UnsetType = UNSET
+    only: (
+        Annotated[list[Annotated[int, Meta(ge=0, lt=PLAN_OPERATIONS)]], Meta(min_length=1, max_length=PLAN_OPERATIONS)]
+        | UnsetType
+    ) = UNSET
+    operations: Annotated[list[GivenOperation], Meta(min_length=1, max_length=PLAN_OPERATIONS)] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which the decoder reports as invalid, for a combination that is none of the forms."""
+        given = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
+        if given not in ({"plan_id"}, {"plan_id", "only"}, {"operations"}):
+            raise ValueError("Give either `planId`, perhaps with `only`, or `operations`")
+
+
+class RevertOperations(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The plan to undo."""
+
+    plan_id: Identifier
 
 
 class CancelTurn(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):

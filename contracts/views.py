@@ -13,6 +13,8 @@ from contracts.events import (
     Delivery,
     Identifier,
     Milliseconds,
+    Operation,
+    OperationResult,
     Origin,
     Pid,
     PlanEntry,
@@ -183,6 +185,19 @@ class QueuedPrompt(View, frozen=True, kw_only=True):
     sent_at: Milliseconds
 
 
+PlanState = Literal["proposed", "executed", "reverted", "failed"]
+
+
+class PlanSummary(View, frozen=True, kw_only=True):
+    """A plan, without its operations. ``failed``: nothing was changed, and it may be tried again."""
+
+    plan_id: Identifier
+    turn_id: Identifier | UnsetType = UNSET
+    created_at: Milliseconds
+    count: Count
+    state: PlanState
+
+
 class SessionState(View, frozen=True, kw_only=True):
     """The state that all events up to the cursor fold to."""
 
@@ -195,6 +210,7 @@ class SessionState(View, frozen=True, kw_only=True):
     plan: list[PlanEntry]
     open_tool_calls: list[ToolCall]
     usage: UsageUpdated | None
+    plans: list[PlanSummary]
 
 
 class Snapshot(View, frozen=True, kw_only=True):
@@ -248,6 +264,76 @@ class History(View, frozen=True, kw_only=True):
     next_after: Count | UnsetType = UNSET
 
 
+class PlannedOperation(View, frozen=True, kw_only=True):
+    """One operation of a plan, and what it would do, coming after those before it."""
+
+    index: Count
+    operation: Annotated[Operation, Meta(description="Whole: its texts are never cut.")]
+    path: (
+        Annotated[str, Meta(description="Where the file is, from the plan's directory; not there for commands.")]
+        | UnsetType
+    ) = UNSET
+    to: Annotated[str, Meta(description="Where a rename takes it.")] | UnsetType = UNSET
+    base_hash: Annotated[
+        str | None, Meta(description="SHA-256 of the file before the plan, in hex; `null` where there is none.")
+    ]
+    diff: Annotated[str, Meta(description="What it changes, as a unified diff.")] | UnsetType = UNSET
+    no_diff: (
+        Annotated[
+            Literal["binary", "too-large", "unchanged", "not-applicable"], Meta(description="Why there is no diff.")
+        ]
+        | UnsetType
+    ) = UNSET
+    applies: bool
+    reason: Annotated[str, Meta(description="Why it does not apply.")] | UnsetType = UNSET
+    conflicts: Annotated[list[Count], Meta(description="Operations of the plan that it contradicts.")]
+
+
+class Plan(View, frozen=True, kw_only=True):
+    """Operations as previewed."""
+
+    plan_id: Identifier
+    turn_id: Identifier | UnsetType = UNSET
+    message_id: Identifier | UnsetType = UNSET
+    created_at: Milliseconds
+    state: PlanState
+    working_dir: str
+    operations: list[PlannedOperation]
+
+
+class PlanList(View, frozen=True, kw_only=True):
+    """A session's newest plans, the oldest first."""
+
+    plans: list[PlanSummary]
+
+
+class OperationsPreviewed(View, frozen=True, kw_only=True):
+    """What was found in a text. There is no plan where nothing was found."""
+
+    success: Literal[True] = True
+    plan_id: Identifier | UnsetType = UNSET
+    operations: list[PlannedOperation]
+    count: Count
+
+
+class PlanExecuted(View, frozen=True, kw_only=True):
+    """A plan was carried out; its commands run once they are approved."""
+
+    success: Literal[True] = True
+    plan_id: Identifier
+    results: list[OperationResult]
+    executed: Annotated[Count, Meta(description="How many operations succeeded.")]
+    approvals: Annotated[list[Identifier], Meta(description="The questions that its commands wait for.")]
+
+
+class PlanReverted(View, frozen=True, kw_only=True):
+    """A plan was undone."""
+
+    success: Literal[True] = True
+    plan_id: Identifier
+    results: list[OperationResult]
+
+
 class Agent(View, frozen=True, kw_only=True):
     """An agent profile: what a session's ``mode`` may name."""
 
@@ -256,6 +342,7 @@ class Agent(View, frozen=True, kw_only=True):
     protocol: Literal["shell", "acp", "claude"]
     available: bool
     reason: Annotated[str, Meta(description="Why it is not available, and what to do.")] | UnsetType = UNSET
+    detects_operations: Annotated[bool, Meta(description="Whether its answers are searched for operations.")] = False
 
 
 class AgentList(View, frozen=True, kw_only=True):

@@ -1,18 +1,24 @@
 """Every expected failure, as a tree.
 
 TowpathError
-├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound, ProjectNotFound, WorktreeNotFound
+├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound, ProjectNotFound, WorktreeNotFound,
+│             PlanNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
-│            UnknownMode, InvalidWorkingDir, OutsideRoots, KeyReused, IsolationUnavailable
-├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable
+│            UnknownMode, InvalidWorkingDir, OutsideRoots, KeyReused, IsolationUnavailable, InvalidPath, PathOutside,
+│            InvalidOperation, PlanTooLarge
+├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable, PlanOver, PlanConflict
 ├── AnswerGone
 ├── UploadsFull
+├── FilesChanged
 ├── Denied: WrongCredential, TooManyAttempts, InsufficientScope
 ├── CursorExpired
 ├── SequenceConflict
-├── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining, GitFailed
+├── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining, GitFailed, FilesFull,
+│                FilesUnavailable
 └── StartRefused
 """
+
+from collections.abc import Sequence
 
 from domain.ids import SessionId, TurnId
 
@@ -59,6 +65,15 @@ class ProjectNotFound(NotFound):
 
 class WorktreeNotFound(NotFound):
     """The session has no worktree of its own, or it is gone from the disk."""
+
+
+class PlanNotFound(NotFound):
+    """The session has no such plan, or no longer."""
+
+    def __init__(self, session_id: SessionId, plan_id: str) -> None:
+        super().__init__(f"There is no plan {plan_id} in session {session_id}.")
+        self.session_id = session_id
+        self.plan_id = plan_id
 
 
 class Invalid(TowpathError):
@@ -124,6 +139,22 @@ class IsolationUnavailable(Invalid):
         super().__init__(detail, member="$.isolation")
 
 
+class InvalidPath(Invalid):
+    """An operation's path can't be that of a file."""
+
+
+class PathOutside(Invalid):
+    """An operation's path does not lie in the session's working directory."""
+
+
+class InvalidOperation(Invalid):
+    """An operation can't be meant, or is none of the plan's."""
+
+
+class PlanTooLarge(Invalid):
+    """A plan would have too many operations."""
+
+
 class Conflict(TowpathError):
     """The request does not fit the session's state."""
 
@@ -147,6 +178,23 @@ class QueueFull(Conflict):
 
 class NotForkable(Conflict):
     """What was asked for is not in the session's log: it is not there yet, or no longer, or too much."""
+
+
+class PlanOver(Conflict):
+    """The plan was carried out or undone already, or is another session's."""
+
+    def __init__(self, detail: str, *, session_id: SessionId, plan_id: str) -> None:
+        super().__init__(detail, session_id=session_id)
+        self.plan_id = plan_id
+
+
+class PlanConflict(Conflict):
+    """The plan does not fit the files as they are; nothing was changed. ``member`` names an operation at fault."""
+
+    def __init__(self, detail: str, *, session_id: SessionId, plan_id: str | None, member: str) -> None:
+        super().__init__(detail, session_id=session_id)
+        self.plan_id = plan_id
+        self.member = member
 
 
 class Denied(TowpathError):
@@ -180,6 +228,14 @@ class CursorExpired(TowpathError):
         self.earliest = earliest
 
 
+class FilesChanged(TowpathError):
+    """Files are no longer what a change was made for; nothing was changed."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(f"{', '.join(paths)} changed since.")
+        self.paths = paths
+
+
 class SequenceConflict(TowpathError):
     """An append does not continue the log: another writer, or an earlier append of this one failed."""
 
@@ -198,6 +254,14 @@ class LogFull(Unavailable):
 
 class LogUnavailable(Unavailable):
     """The log can't be read or written."""
+
+
+class FilesFull(Unavailable):
+    """A disk is full, the one that holds the files or the one that holds the undo record."""
+
+
+class FilesUnavailable(Unavailable):
+    """Files can't be read or written; the text says which and why."""
 
 
 class SessionQuarantined(Unavailable):

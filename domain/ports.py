@@ -457,6 +457,101 @@ class Worktrees(Protocol):
         """
 
 
+class FileState(Struct, frozen=True):
+    """A regular file as it was found; without ``data`` there is none, or ``refusal`` says why it can't be worked on.
+
+    ``mode`` is its permission bits; `None` for a file that is to be made as any other is.
+    """
+
+    data: bytes | None = None
+    mode: int | None = None
+    refusal: str = ""
+
+
+class Change(Struct, frozen=True):
+    """What a plan makes of one file. ``path`` is relative, in one spelling (domain/operations/locations.py)."""
+
+    path: str
+    before: FileState
+    after: FileState
+
+
+class PlanKey(Struct, frozen=True):
+    """Which plan: forks of a session have plans of the same id."""
+
+    session_id: SessionId
+    plan_id: str
+
+
+class Unsettled(Struct, frozen=True, kw_only=True):
+    """What became of changes whose end was never told to `Files.settle`: whether they are `undo`'s, and are made.
+
+    ``error`` says why, where they are not. ``note`` is what the caller gave with them.
+    """
+
+    key: PlanKey
+    undo: bool
+    made: bool
+    note: bytes
+    error: str = ""
+
+
+class Files(Protocol):
+    """The files of the workspaces, and a durable record of what plans changed in them.
+
+    No path leads out of its working directory: links are not followed. Every method raises Invalid where the working
+    directory itself is no longer one to work in, FilesUnavailable where the system refuses.
+    """
+
+    async def read(self, working_dir: str, paths: Collection[str]) -> Mapping[str, FileState]:
+        """Return every file as it is. What is too large, no regular file or behind a link has a ``refusal``."""
+
+    async def change(self, working_dir: str, key: PlanKey, changes: Sequence[Change], *, note: bytes) -> None:
+        """Make all changes, or none.
+
+        Durable when this returns; what a crash leaves half done is made whole by `recover`. Each file is compared
+        with its ``before``, content and mode, after it was taken out of its place: no other writer's work is lost.
+        Raises FilesChanged naming those that differ, FilesFull, FilesUnavailable: then nothing was changed.
+        """
+
+    async def undo(self, key: PlanKey, *, note: bytes) -> None:
+        """Put back what `change` found, byte for byte, and remove the directories that it made and are empty.
+
+        Raises as `change` does, and FilesUnavailable where nothing is kept of that plan.
+        """
+
+    async def note(self, key: PlanKey) -> bytes:
+        """Return what was given with the `change` that `undo` would undo. Raises FilesUnavailable as that does."""
+
+    async def settle(self, key: PlanKey) -> None:
+        """Take note that the caller has recorded how the last `change` or `undo` of a plan ended."""
+
+    async def recover(self) -> Sequence[Unsettled]:
+        """Make whole what a crash left half done; return all that is not settled. Not while changes are being made.
+
+        What can't be made whole now (a directory is away) stays as it is for the next call.
+        """
+
+    async def forget(self, session_id: SessionId, *, keep: Collection[str] | None = None) -> None:
+        """Drop what is kept to undo the session's plans, apart from those to *keep* and those that are not settled.
+
+        With `None` nothing is kept, settled or not: the session is gone.
+        """
+
+    async def kept(self) -> Sequence[SessionId]:
+        """Return the sessions of which something is kept."""
+
+
+class Differ(Protocol):
+    """Makes unified diffs."""
+
+    async def diffs(self, pairs: Sequence[tuple[str, str]]) -> Sequence[str | None]:
+        """Return the hunks, each from its ``@@`` on, that lead from the first text of each pair to the second.
+
+        `None` where there would be too much of it to look at.
+        """
+
+
 class Clock(Protocol):
     """Wall time."""
 

@@ -12,6 +12,7 @@ from contracts.events import SessionCreated
 from domain.cursors import Start, format_cursor, parse_cursor, start_at
 from domain.errors import CursorExpired, SessionNotFound, SessionQuarantined
 from domain.ids import Epoch, SessionId
+from domain.known_plans import KnownPlan
 from domain.ports import Clock, EventLog, Head, Listing, ListingFilter, Recorded
 from domain.state import SessionState, apply, begin, decode_state
 
@@ -299,4 +300,12 @@ def state_view(state: SessionState, epoch: Epoch) -> views.SessionState:
         plan=list(state.plan),
         open_tool_calls=list(state.open_tool_calls),
         usage=state.usage,
+        plans=[plan_summary(plan) for plan in state.plans],
+    )
+
+
+def plan_summary(plan: KnownPlan) -> views.PlanSummary:
+    """Return a plan as listings show it."""
+    return views.PlanSummary(
+        plan_id=plan.plan_id, turn_id=plan.turn_id, created_at=plan.created_at, count=plan.count, state=plan.state
     )

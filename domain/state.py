@@ -47,6 +47,7 @@ from contracts.events import (
 from contracts.views import QueuedPrompt, RunningTurn
 from domain.context import Touched, carried_out, given, touch, used
 from domain.ids import SessionId
+from domain.known_plans import KnownPlan, proposed, settled
 from domain.ports import Listing
 
 
@@ -76,6 +77,7 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     open_tool_calls: tuple[ToolCall, ...] = ()
     usage: UsageUpdated | None = None
     files: tuple[Touched, ...] = ()
+    plans: tuple[KnownPlan, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -149,12 +151,15 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:  # noqa: C901
         case SessionCreated():
             raise ValueError("a session is created once")
         case OperationsExecuted(results=results):
-            return {"files": touch(state.files, carried_out(results, state.working_dir, event.timestamp))}
+            done = carried_out(results, state.working_dir, event.timestamp)
+            return {"files": touch(state.files, done), "plans": settled(state.plans, event)}
         case OperationsReverted(results=results):
             undone = carried_out(results, state.working_dir, event.timestamp, reverted=True)
-            return {"files": touch(state.files, undone)}
-        case OperationsDetected() | OperationsError():
-            return {}
+            return {"files": touch(state.files, undone), "plans": settled(state.plans, event)}
+        case OperationsDetected():
+            return {"plans": proposed(state.plans, event)}
+        case OperationsError():
+            return {"plans": settled(state.plans, event)}
         case TerminalCreated() | TerminalClosed():
             return {}
         case ProjectCreated() | ProjectUpdated() | ProjectDeleted() | RuleCreated() | RuleDeleted():

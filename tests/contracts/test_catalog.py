@@ -96,7 +96,8 @@ def combinations(struct: type[msgspec.Struct]) -> list[dict[str, Any]]:
         field.encode_name: ["full", "read", "session"] if field.name == "scope" else ["long-enough"]
         for field in msgspec.structs.fields(struct)
     }
-    found: list[dict[str, Any]] = [{}]
+    config = struct.__struct_config__
+    found: list[dict[str, Any]] = [{config.tag_field: config.tag} if config.tag_field else {}]
     for name, choices in values.items():
         found += [{**members, name: choice} for members in found for choice in choices]
     return found

@@ -17,6 +17,7 @@ from contracts.events import (
     ApprovalExpired,
     ApprovalRequest,
     ContextItem,
+    DeleteOperation,
     Event,
     LargeBody,
     Location,
@@ -24,6 +25,7 @@ from contracts.events import (
     OperationsDetected,
     OperationsError,
     OperationsExecuted,
+    OperationsReverted,
     PlanUpdated,
     RunStarted,
     SessionDeleted,
@@ -37,6 +39,7 @@ from contracts.events import (
 )
 from contracts.views import QueuedPrompt, RunningTurn
 from domain.context import Touched
+from domain.known_plans import KnownPlan
 from domain.state import SessionState, apply, begin, decode_state, interruption, listing
 from tests.factories import (
     SESSION_ID,
@@ -74,6 +77,8 @@ READ = ToolCall(turn_id=TURN_ID, tool_call_id="read", kind="read", locations=[Lo
 READ_FILE = Touched(name="/srv/a", how="read", at=5_000, turn_id=TURN_ID)
 WRITTEN = OperationResult(success=True, path="a", operation="write")
 WRITTEN_FILE = Touched(name="/srv/project/a", how="written", at=5_000)
+PROPOSAL = OperationsDetected(plan_id="plan-one", operations=[DeleteOperation(path="a"), DeleteOperation(path="b")])
+PLAN = KnownPlan(plan_id="plan-one", created_at=5_000, count=2, seq=5)
 QUESTION = make(ApprovalRequest, seed=1, approval_id="approval-one")
 
 
@@ -120,6 +125,28 @@ EFFECTS = [
     (RUNNING, replace(READ, status="completed"), {"files": (READ_FILE,)}),
     (RUNNING, replace(READ, status="failed"), {}),
     (RUNNING, OperationsExecuted(plan_id="plan-one", results=[WRITTEN]), {"files": (WRITTEN_FILE,)}),
+    (RUNNING, PROPOSAL, {"plans": (PLAN,)}),
+    (fold(PROPOSAL), PROPOSAL, {"plans": (replace(PLAN, created_at=2_000, seq=2, count=4),)}),
+    (
+        fold(SENT, make_started(), CALL, PROPOSAL),
+        OperationsExecuted(plan_id="plan-one", results=[]),
+        {"plans": (replace(PLAN, state="executed", settled=6),)},
+    ),
+    (
+        fold(SENT, make_started(), CALL, PROPOSAL),
+        OperationsError(plan_id="plan-one", error="", operations=[]),
+        {"plans": (replace(PLAN, state="failed", settled=6),)},
+    ),
+    (
+        fold(SENT, CALL, PROPOSAL, OperationsExecuted(plan_id="plan-one", results=[])),
+        OperationsError(plan_id="plan-one", error="", operations=[]),
+        {"plans": (replace(PLAN, created_at=4_000, seq=4, state="executed", settled=6),)},
+    ),
+    (
+        fold(SENT, CALL, PROPOSAL, OperationsExecuted(plan_id="plan-one", results=[])),
+        OperationsReverted(plan_id="plan-one", results=[]),
+        {"plans": (replace(PLAN, created_at=4_000, seq=4, state="reverted", settled=6),)},
+    ),
     (fold(QUESTION), ApprovalExpired(approval_id="approval-one"), {"pending_approvals": ()}),
     (
         fold(QUESTION),
@@ -140,7 +167,7 @@ def test_an_event_changes_this_and_nothing_else(before: SessionState, event: Eve
 
 
 SILENT = [
-    SessionOutput, SessionError, AgentMessage, AgentThought, RunStarted, OperationsDetected, OperationsError,
+    SessionOutput, SessionError, AgentMessage, AgentThought, RunStarted, OperationsError,
     *get_args(SystemEvent),
 ]  # fmt: skip
 
