@@ -8,6 +8,7 @@ from functools import partial
 
 import anyio
 
+from api.alarms import Alarms
 from api.app import create_app
 from api.gates import LOGIN_PATH
 from api.http_protocol import ConnectionLimits
@@ -19,6 +20,7 @@ from api.services import Services
 from api.settings import Settings
 from api.streams import Streams
 from api.version import VERSION
+from api.waiting import Waiting
 from api.wiring import Core, announce_server, hold_data_dir, open_core
 from contracts.views import LoginCode
 from domain.access import OWNER
@@ -86,9 +88,13 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
         version=VERSION,
     )
     legacy = Legacy(mode=settings.legacy, sunset=settings.legacy_sunset, clock=core.clock)
+    waiting = Waiting(log=core.log, reading=core.reading, clock=core.clock)
+    alarms = Alarms(log=core.log, streams=streams, waiting=waiting, machine=core.machine)
     core.credentials.on_revoked(streams.revoke)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(streams.sweep)
+        tasks.start_soon(waiting.follow)
+        tasks.start_soon(alarms.watch)
         yield Services(
             live=core.sessions,
             reading=core.reading,
@@ -100,7 +106,16 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
             streams=streams,
             launcher=core.launcher,
             legacy=legacy,
-            metrics=Metrics(log=core.log, sessions=core.sessions, streams=streams, legacy=legacy, clock=core.clock),
+            metrics=Metrics(
+                log=core.log,
+                sessions=core.sessions,
+                streams=streams,
+                waiting=waiting,
+                legacy=legacy,
+                machine=core.machine,
+                alarms=alarms,
+                clock=core.clock,
+            ),
             doorkeeper=core.doorkeeper,
             audit=core.audit,
         )

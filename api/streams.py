@@ -6,6 +6,7 @@ resolve alike, and so does the connection when its client goes. No stream has a 
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections import Counter
@@ -32,6 +33,7 @@ from domain.reading import Opening, StoreOpening
 logger = logging.getLogger(__name__)
 
 CloseReason = Literal["drain", "overload", "revoked"]
+Ending = Literal[CloseReason, "stalled"]
 PAGE_EVENTS = 1024
 RETRY_MS = 2000
 # The sweep looks at every stream: 10,000 take 2 ms, so once a second is free.
@@ -115,7 +117,7 @@ class StoreSource:
 class Stream:
     """One open stream."""
 
-    __slots__ = ("_future", "_woken", "abort", "closing", "gone", "holder", "put", "sending", "sent_at")
+    __slots__ = ("_future", "_woken", "abort", "behind_since", "closing", "gone", "holder", "put", "sending", "sent_at")
 
     def __init__(self, holder: Principal, now: float) -> None:
         self.holder = holder
@@ -125,6 +127,7 @@ class Stream:
         self.gone = False
         self.sending = False
         self.sent_at = now
+        self.behind_since: float | None = None
         self._woken = False
         self._future: asyncio.Future[None] | None = None
 
@@ -149,6 +152,13 @@ class Stream:
         self._woken = True
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
+
+    def note_lag(self, at_head: bool, now: float) -> None:
+        """Remember since when there has been more to send than was read."""
+        if at_head:
+            self.behind_since = None
+        elif self.behind_since is None:
+            self.behind_since = now
 
     @property
     def waiting(self) -> bool:
@@ -183,6 +193,8 @@ class Streams:
         self._by_token: Counter[str] = Counter()
         self._draining = False
         self._framed = b"", b""
+        self.resets: Counter[str] = Counter()
+        self.endings: Counter[Ending] = Counter()
         self.now = time.monotonic()
         """As of the last sweep: precise enough to tell silence, and free."""
 
@@ -191,10 +203,11 @@ class Streams:
 
     def admit(self, holder: Principal) -> Stream | CloseReason:
         """Return a new stream for this principal, or why there can't be one now."""
-        if self._draining:
-            return "drain"
-        if len(self._open) >= self._most or self._by_token[holder.token_id] >= self._most_per_token:
-            return "overload"
+        full = len(self._open) >= self._most or self._by_token[holder.token_id] >= self._most_per_token
+        if self._draining or full:
+            reason: CloseReason = "drain" if self._draining else "overload"
+            self.endings[reason] += 1
+            return reason
         stream = Stream(holder, self.now)
         self._open[stream] = None
         self._by_token[holder.token_id] += 1
@@ -218,6 +231,7 @@ class Streams:
         self._close([stream for stream in self._open if stream.holder.depends_on(revoked_id)], "revoked")
 
     def _close(self, streams: Sequence[Stream], reason: CloseReason) -> None:
+        self.endings[reason] += len(streams)
         for stream in streams:
             stream.closing = reason
             stream.wake()
@@ -234,7 +248,13 @@ class Streams:
                         stream.wake()
                 elif stream.sent_at < stalled_since and stream.abort is not None:
                     logger.info("a stream ended: its client took nothing for %d s", STALLED_SECONDS)
+                    self.endings["stalled"] += 1
                     stream.abort()
+
+    def lag(self) -> float:
+        """Return for how many seconds the stream that is furthest behind has been so; 0 if none is."""
+        behind = [stream.sent_at if stream.sending else stream.behind_since for stream in self._open]
+        return max(0.0, time.monotonic() - min((since for since in behind if since is not None), default=math.inf))
 
     def due(self, stream: Stream) -> bool:
         """Tell whether a stream has been silent for as long as it may be."""
@@ -264,6 +284,7 @@ class Streams:
             )
         ]
         if start.reset is not None:
+            self.resets[start.reset] += 1
             frames.append(StreamReset(reason=start.reset, session_id=session_id, earliest=earliest))
         source = SessionSource(self._log, session_id, head.epoch, types)
         return EventStream(self, source, holder=holder, after=start.after, opening=frames, follow=follow)
@@ -288,7 +309,9 @@ class Streams:
             )
         ]
         if opening.start.reset is not None:
+            self.resets[opening.start.reset] += 1
             frames.append(StreamReset(reason=opening.start.reset, earliest=cursor))
+        self.resets["gone"] += len(opening.gone)
         frames += [StreamReset(reason="gone", session_id=session_id) for session_id in opening.gone]
         source = StoreSource(self._log, sessions, types)
         return EventStream(self, source, holder=holder, after=opening.start.after, opening=frames, follow=follow)
@@ -370,6 +393,7 @@ class EventStream:
             except (NotFound, Unavailable):
                 logger.info("a stream ended: its log can't be read any more", exc_info=True)
                 return
+            stream.note_lag(at_head, self._streams.now)
             body = body + found if body else found
             if at_head and not live:
                 live = True
@@ -416,6 +440,7 @@ class EventStream:
             batch = await self._source.read(self._after)
         except CursorExpired as expired:  # trimmed faster than this client reads
             self._after = expired.earliest
+            self._streams.resets["trimmed"] += 1
             return self._frame(StreamReset(reason="trimmed", earliest=self._cursor())), False
         progress, self._after = batch.upto > self._after, batch.upto
         if not batch.events:

@@ -23,7 +23,7 @@ from domain.doorkeeper import Doorkeeper
 from domain.exports import Exports
 from domain.owners import Owners
 from domain.places import Places
-from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog
+from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog, Machine
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
@@ -35,6 +35,7 @@ from infrastructure.audit import AuditFile
 from infrastructure.clock import SystemClock
 from infrastructure.datadir import DataDir, RunningServer, running_server
 from infrastructure.eventlogs.sqlite import SqliteEventLog
+from infrastructure.machine import HostMachine
 from infrastructure.processes.environment import ALLOWED, minimal_environment
 from infrastructure.processes.process import Limits as ProcessLimits
 from infrastructure.tokens import FileCredentials, owner_token
@@ -61,6 +62,7 @@ class Core(NamedTuple):
     projects: Projects
     places: Places
     exports: Exports
+    machine: Machine
     tasks: TaskGroup
 
 
@@ -151,6 +153,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             audit=audit,
             sessions=sessions,
             reading=Reading(log=log, clock=clock),
+            machine=HostMachine(data_dir.path / "towpath.db"),
             contexts=Contexts(log=log, workspace=workspace),
             copies=Copies(log=log, owners=owners, places=places, clock=clock),
             projects=projects,

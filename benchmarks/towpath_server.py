@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,12 @@ class Publisher:
             session_id = SessionId(f"sess{number:08d}")
             created = SessionCreated(mode="shell", working_dir=str(working_dir), title=session_id)
             owner, durable = Owner.create(
-                session_id, created, SessionStatus(status="idle"), log=self._core.log, clock=self._core.clock
+                session_id,
+                created,
+                SessionStatus(status="idle"),
+                log=self._core.log,
+                clock=self._core.clock,
+                outcomes=Counter(),
             )
             self._owners.append(owner)
             self._undurable.append(durable)

@@ -95,7 +95,13 @@ class Copies:
             )
             settings = () if original.agent_mode is UNSET else (SessionUpdated(agent_mode=original.agent_mode),)
             owner, durable = Owner.create(
-                copy_id, created, SessionStatus(status="idle"), *settings, log=self._log, clock=self._clock
+                copy_id,
+                created,
+                SessionStatus(status="idle"),
+                *settings,
+                log=self._log,
+                clock=self._clock,
+                outcomes=self._owners.outcomes,
             )
             await self._owners.settle(owner, durable)
         self._owners.keep(owner)
@@ -114,7 +120,7 @@ class Copies:
             self._places.check(project_id)
             for event in _closing(copy, working_dir=working_dir, project_id=project_id):
                 copy.add(replace(event, session_id=copy_id, seq=copy.state.seq + 1, timestamp=copy.state.created_at))
-            owner = Owner(copy.state, log=self._log, clock=self._clock)
+            owner = Owner(copy.state, log=self._log, clock=self._clock, outcomes=self._owners.outcomes)
             durable = self._log.append(
                 copy_id,
                 copy.events,

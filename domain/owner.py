@@ -1,13 +1,22 @@
 """The one object that decides for a live session: its folded state, its queue, its agent."""
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 
 from anyio import Event as Signal
 from msgspec.structs import replace
 
 from contracts.codec import encode
-from contracts.events import AgentMessage, AgentThought, Event, SessionCreated, SessionOutput, ToolCall
+from contracts.events import (
+    AgentMessage,
+    AgentThought,
+    Event,
+    SessionCreated,
+    SessionOutput,
+    ToolCall,
+    TurnCompleted,
+)
 from domain.errors import SessionNotFound
 from domain.fitting import EVENT_OVERHEAD_BYTES, fit
 from domain.ids import SessionId, TurnId
@@ -26,7 +35,8 @@ UNACKNOWLEDGED_BYTES = 1024 * 1024
 class Owner:
     """A live session. To decide, to number and to put in line is one synchronous step here."""
 
-    def __init__(self, state: SessionState, *, log: EventLog, clock: Clock) -> None:
+    def __init__(self, state: SessionState, *, log: EventLog, clock: Clock, outcomes: Counter[str]) -> None:
+        """*outcomes* counts how turns end."""
         self.state = state
         self.agent: Agent | None = None
         self.driving: Signal | None = None
@@ -43,16 +53,23 @@ class Owner:
         self._unacknowledged = 0
         self._log = log
         self._clock = clock
+        self._outcomes = outcomes
         self._listing: Listing | None = None
         self.texts = Texts()
 
     @classmethod
     def create(
-        cls, session_id: SessionId, created: SessionCreated, *rest: Event, log: EventLog, clock: Clock
+        cls,
+        session_id: SessionId,
+        created: SessionCreated,
+        *rest: Event,
+        log: EventLog,
+        clock: Clock,
+        outcomes: Counter[str],
     ) -> "tuple[Owner, Awaitable[None]]":
         """Make a session with its first events; it exists when the awaitable returns."""
         first = replace(created, session_id=session_id, seq=1, timestamp=clock.now())
-        owner = cls(begin(first), log=log, clock=clock)
+        owner = cls(begin(first), log=log, clock=clock, outcomes=outcomes)
         stamped, owner.state = owner._fold(rest)
         events = [first, *stamped]
         return owner, log.append(session_id, events, expected_seq=0, listing=listing(owner.state), receipt=take())
@@ -90,6 +107,8 @@ class Owner:
             texts=self.texts.take(stamped, lambda blob_id: _whole(bodies, blob_id)),
             receipt=take(),
         )
+        if state.turn is not self.state.turn or state.queue is not self.state.queue:  # not for each thing it says
+            self._outcomes.update(event.stop_reason for event in stamped if isinstance(event, TurnCompleted))
         self.state = state
         return durable
 

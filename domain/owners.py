@@ -1,7 +1,7 @@
 """The owners of all live sessions: folded from the log when needed, abandoned where it does not take what they say."""
 
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Iterator
 
 import anyio
@@ -28,6 +28,8 @@ class Owners:
         self._log = log
         self._clock = clock
         self._tasks = tasks
+        self.outcomes: Counter[str] = Counter()
+        """How turns ended since the start."""
         self._kept: OrderedDict[SessionId, Owner] = OrderedDict()
         self._loading: dict[SessionId, anyio.Event] = {}
 
@@ -42,7 +44,9 @@ class Owners:
                 continue
             self._loading[session_id] = anyio.Event()
             try:
-                owner = Owner(await fold(self._log, session_id), log=self._log, clock=self._clock)
+                owner = Owner(
+                    await fold(self._log, session_id), log=self._log, clock=self._clock, outcomes=self.outcomes
+                )
                 if owner.state.turn is not None:
                     owner.texts = await texts_at(self._log, session_id, owner.state.turn.turn_id)
                 truth = interruption(owner.state, "The server stopped while the session was at work.")

@@ -14,6 +14,7 @@ from contracts.views import Agent as AgentProfile
 from contracts.views import Changes, FileNames, Token
 from domain.access import Principal
 from domain.ids import Epoch, SessionId, TurnId
+from domain.measures import LogMeasures
 
 Wake = Callable[[], None]
 BATCH_BYTES = 256 * 1024
@@ -173,6 +174,10 @@ class EventLog(Protocol):
     @property
     def counts(self) -> Mapping[str, int]:
         """How many events of each type became durable since the log was opened."""
+
+    @property
+    def measures(self) -> LogMeasures:
+        """How the log has done since it was opened."""
 
     def append(
         self,
@@ -550,6 +555,26 @@ class Differ(Protocol):
 
         `None` where there would be too much of it to look at.
         """
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """What the server takes of its machine: bytes, and processes that are supervised.
+
+    ``unended`` counts those that SIGKILL did not end in time.
+    """
+
+    log_bytes: int
+    disk_bytes: int
+    disk_free_bytes: int
+    processes: int
+    unended: int
+
+
+class Machine(Protocol):
+    """What the server runs on."""
+
+    def usage(self) -> Usage:
+        """Return what is used now; never raises: what can't be told is 0."""
 
 
 class Clock(Protocol):

@@ -1,5 +1,6 @@
 """The use cases that change a session: open, submit, cancel, resume, update, delete, and the drain of all."""
 
+from collections import Counter
 from typing import TypeVar
 
 import anyio
@@ -83,7 +84,12 @@ class Sessions:
                 mode=request.mode, working_dir=working_dir, title=title, project_id=request.project_id
             )
             owner, durable = Owner.create(
-                session_id, created, SessionStatus(status="idle"), log=self._log, clock=self._clock
+                session_id,
+                created,
+                SessionStatus(status="idle"),
+                log=self._log,
+                clock=self._clock,
+                outcomes=self._owners.outcomes,
             )
             await self._owners.settle(owner, durable)
         self._owners.keep(owner)
@@ -187,6 +193,11 @@ class Sessions:
         async with anyio.create_task_group() as tasks:
             for owner in list(self._owners):
                 tasks.start_soon(owner.close)
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """How many turns ended in each way since the start."""
+        return self._owners.outcomes
 
     @property
     def active(self) -> int:

@@ -22,6 +22,7 @@ from api.parameters import MOST_SESSIONS
 from api.problems import of_domain
 from api.streams import CloseReason, Source, Stream, Streams
 from api.version import VERSION
+from api.words import in_words
 from contracts.codec import MalformedBody, decode_body, decode_event, encode
 from contracts.events import AgentMessage, SessionOutput
 from contracts.legacy import (
@@ -156,8 +157,11 @@ class Bridge:
     async def _hear(self, said: bytes) -> None:
         try:
             request = msgspec.convert(decode_body(said), LegacyRequest)
-        except (MalformedBody, msgspec.ValidationError) as error:
+        except MalformedBody as error:
             await self._say(LegacyError(code="invalid-body", message=str(error)))
+            return
+        except msgspec.ValidationError as error:
+            await self._say(LegacyError(code="invalid-body", message=_in_words(error)))
             return
         await self._answer(request)
 
@@ -169,7 +173,7 @@ class Bridge:
             problem = of_domain(error)
             notice = LegacyError(code=problem.code, message=problem.detail, session_id=session_id)
         except msgspec.ValidationError as error:
-            notice = LegacyError(code="invalid-body", message=str(error), session_id=session_id)
+            notice = LegacyError(code="invalid-body", message=_in_words(error), session_id=session_id)
         except Exception:
             logger.exception("unexpected failure")
             notice = LegacyError(code="internal-error", message="The server failed; its log says more.")
@@ -280,6 +284,7 @@ class Bridge:
             batch = await subscription.source.read(subscription.after)
         except CursorExpired as expired:
             subscription.after, subscription.news = expired.earliest, True
+            self._streams.resets["trimmed"] += 1
             message = "Events were dropped before you took them; those that are kept follow."
             await self._say(LegacyError(code="stream-reset", message=message, session_id=session_id))
             return
@@ -368,6 +373,12 @@ def deprecation(legacy: Legacy) -> Deprecation:
         successor=SESSIONS_SUCCESSOR,
         events=EVENTS_SUCCESSOR,
     )
+
+
+def _in_words(error: msgspec.ValidationError) -> str:
+    message, _, path = str(error).partition(" - at `$")
+    member = path.strip(".`")
+    return in_words(message, f"`{member}`" if member else "The message")
 
 
 def _as_output(event: Recorded) -> SessionOutput:

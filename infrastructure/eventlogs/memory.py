@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from contracts.events import LIFECYCLE_TYPES, Event
 from domain.errors import BlobNotFound, CursorExpired, SequenceConflict, SessionNotFound, TowpathError, UploadsFull
 from domain.ids import Epoch, SessionId, make_epoch
+from domain.measures import LogMeasures
 from domain.ports import (
     Batch,
     Blob,
@@ -87,6 +88,7 @@ class MemoryEventLog:
         self.epoch = make_epoch()
         self.position = 0
         self.counts: Counter[str] = Counter()
+        self.measures = LogMeasures()
         self._loop = asyncio.get_running_loop()
         self._watchers = Watchers(window_seconds=window_seconds)
         self._sessions: dict[SessionId, _Session] = {}
@@ -109,11 +111,14 @@ class MemoryEventLog:
     ) -> Awaitable[None]:
         future: asyncio.Future[None] = self._loop.create_future()
         encoded = encode_events(session_id, events, expected_seq)
+        began = self._loop.time()
+        future.add_done_callback(lambda _: self.measures.latency.observe(self._loop.time() - began))
 
         def commit() -> Sequence[Recorded]:
             try:
                 session = self._fence(session_id, expected_seq)
             except TowpathError as error:
+                self.measures.failures[type(error)] += 1
                 if not future.done():
                     future.set_exception(error)
                     future.exception()
@@ -151,10 +156,13 @@ class MemoryEventLog:
     def _commit(self) -> None:
         line, self._line = self._line, []
         news: dict[SessionId | None, list[Recorded]] = {}
+        before = self.position
         for event in chain.from_iterable([commit() for commit in line]):
             news.setdefault(event.session_id, []).append(event)
             if event.type in LIFECYCLE_TYPES:
                 news[None] = []
+        if self.position > before:
+            self.measures.batch.observe(self.position - before)
         self._watchers.notify(news.items())
 
     def _fence(self, session_id: SessionId, expected_seq: int) -> _Session:

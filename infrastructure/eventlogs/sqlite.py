@@ -20,6 +20,7 @@ import apsw
 from contracts.events import Event
 from domain.errors import CursorExpired, LogUnavailable, SessionQuarantined
 from domain.ids import Epoch, SessionId
+from domain.measures import LogMeasures
 from domain.ports import (
     Batch,
     Blob,
@@ -68,10 +69,13 @@ class SqliteEventLog:
         self._watchers = Watchers(window_seconds=window_seconds)
         self._tails = Tails(session_bytes=tail_bytes[0], total_bytes=tail_bytes[1])
         self._counts: Counter[str] = Counter()
+        self._sampling = True
         self._life = Tail()
         self._life_bytes = tail_bytes[0]
         self._life.floor = self._position = store.run.position
         self._quarantined = set(store.quarantined)
+        self.measures = LogMeasures()
+        self.measures.quarantined = len(self._quarantined)
         self._readers = ThreadPoolExecutor(READERS, "log-reader")
         self._own = local()
         self._connections: list[apsw.Connection] = []
@@ -154,6 +158,9 @@ class SqliteEventLog:
             _fail(future, LogUnavailable("The log is closed."))
         else:
             encoded = encode_events(session_id, events, expected_seq)
+            if self._sampling:
+                self._sampling = False
+                future.add_done_callback(partial(self._sampled, self._loop.time()))
             self._writer.put(
                 Append(session_id, encoded, expected_seq, listing, snapshot, blobs, texts, receipt, future)
             )
@@ -274,6 +281,8 @@ class SqliteEventLog:
             else:
                 self._tails.update(change.session_id, change.known)
         self._counts.update(types)
+        if types:
+            self.measures.batch.observe(len(types))
         for session_id in commit.forgotten:
             self._tails.forget(session_id)
         if commit.lifecycle:
@@ -283,10 +292,16 @@ class SqliteEventLog:
             if not future.done():
                 future.set_result(result)
         for future, error in commit.failures:
+            self.measures.failures[type(error)] += 1
             _fail(future, error)
         self._watchers.notify([(change.session_id, change.events) for change in commit.changes if change.events])
         if commit.lifecycle:
             self._watchers.notify(((None, ()),))
+
+    def _sampled(self, began: float, _: asyncio.Future[None]) -> None:
+        """Measure one append at a time: to look at the clock for each would be felt."""
+        self.measures.latency.observe(self._loop.time() - began)
+        self._sampling = True
 
     def _order(self, method: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()
@@ -306,6 +321,7 @@ class SqliteEventLog:
             return await self._loop.run_in_executor(self._readers, self._answer, question, *arguments)
         except reader.Damaged as error:
             self._quarantined.add(error.session_id)
+            self.measures.quarantined = len(self._quarantined)
             self._order(self._writer.quarantine, error.session_id)
             raise SessionQuarantined(error.session_id) from error
 

@@ -20,6 +20,17 @@ KILL_SECONDS = 5.0  # what SIGKILL may take: a process that gives back gigabytes
 REAP_SECONDS = 0.002  # between two looks at a shim that has closed its socket and is about to end
 
 
+class Census:
+    """How many shims run, and how many did not end in time when they had to; for whoever watches the server."""
+
+    living = 0
+    unended = 0
+
+
+CENSUS = Census()
+"""This process's own, as the kernel keeps one list of its children."""
+
+
 class Supervisor:
     """A running shim: what it told so far, and the way to tell it something.
 
@@ -48,6 +59,7 @@ class Supervisor:
             raise
         finally:
             theirs.close()
+        CENSUS.living += 1
         self._listening = Lock()
         self._unread = b""
         self._failure: tuple[str, int] | None = None
@@ -94,7 +106,9 @@ class Supervisor:
             await self.until(lambda: self.over)
         notify_closing(self._control)
         self._control.close()
+        CENSUS.living -= 1
         if not self.over:
+            CENSUS.unended += 1
             raise ProcessesRemain(f"something that process {self.child} started does not end")
 
     async def _listen(self) -> None:

@@ -27,7 +27,7 @@ from domain.exports import Exports
 from domain.ids import SessionId
 from domain.owners import Owners
 from domain.places import Places
-from domain.ports import Agent, Emit, Turn, TurnEnd
+from domain.ports import Agent, Emit, Turn, TurnEnd, Usage
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
@@ -101,6 +101,11 @@ class OneDirectory(FakeWorkspace):
         return [len(path) if len(path) % 2 else None for path in paths]
 
 
+class EmptyMachine:
+    def usage(self) -> Usage:
+        return Usage(log_bytes=0, disk_bytes=100, disk_free_bytes=100, processes=0, unended=0)
+
+
 class FilesInMemory:
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
@@ -152,12 +157,12 @@ class Stage:
             return
         await receive()
         async with AsyncExitStack() as stack:
-            await self._open(stack)
+            await self.open(stack)
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _open(self, stack: AsyncExitStack) -> None:
+    async def open(self, stack: AsyncExitStack) -> None:
         clock, audit, launcher = SystemClock(), RecordedAudit(), ReplayLauncher()
         log = MemoryEventLog()
         tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -198,6 +203,7 @@ class Stage:
             sessions=sessions,
             reading=Reading(log=log, clock=clock),
             contexts=Contexts(log=log, workspace=workspace),
+            machine=EmptyMachine(),
             copies=Copies(log=log, owners=owners, places=places, clock=clock),
             projects=Projects(log=log, system=system, owners=owners, places=places),
             places=places,

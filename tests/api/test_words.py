@@ -19,7 +19,7 @@ async def refused(method: str, path: str, **options: Any) -> tuple[str, str]:
     stage = Stage()
     with fail_after(20):
         async with AsyncExitStack() as stack:
-            await stage._open(stack)
+            await stage.open(stack)
             client = httpx.AsyncClient(transport=httpx.ASGITransport(stage), base_url="http://testserver", headers=AUTH)
             answer = await client.request(method, path.format(stage.session_ids[0]), **options)
     problem = answer.json()

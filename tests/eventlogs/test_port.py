@@ -546,3 +546,24 @@ async def test_stores_have_a_history_of_their_own(log: EventLog, tmp_path: Path)
         assert log.epoch
         assert log.epoch != other.epoch
         assert other.position == 0
+
+
+async def test_says_how_long_an_append_took_and_what_a_commit_held(log: EventLog) -> None:
+    owner = await created(log, A, "one", "two")
+    await owner.write("three")
+
+    measures = log.measures
+
+    assert measures.batch.sum == 4
+    assert 1 <= sum(measures.batch.counts) <= 4
+    assert 1 <= sum(measures.latency.counts) <= 4
+    assert 0 < measures.latency.sum < 30
+    assert not measures.failures
+
+
+async def test_counts_the_appends_that_failed(log: EventLog) -> None:
+    await created(log, A)
+    with pytest.raises(SequenceConflict):
+        await Owner(log, A, seq=7).write("x")
+
+    assert log.measures.failures == {SequenceConflict: 1}
