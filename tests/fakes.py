@@ -59,6 +59,7 @@ class FakeWorktrees:
         self.repositories = repositories
         self.made: dict[SessionId, Worktree] = {}
         self.dirty: set[SessionId] = set()
+        self.left: list[str] = []
 
     async def make(self, session_id: SessionId, source: str) -> Worktree:
         if source not in self.repositories:
@@ -86,6 +87,7 @@ class FakeWorktrees:
         worktree = self.made.pop(session_id, None)
         if worktree is None or discard or session_id not in self.dirty:
             return Leftover()
+        self.left.append(worktree.working_dir)
         return Leftover(path=worktree.working_dir, branch=f"towpath-{session_id}")
 
 

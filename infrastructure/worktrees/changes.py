@@ -34,7 +34,7 @@ def read_comparison(out: bytes, *, whole: bool, diff_bytes: int) -> tuple[list[C
     counts = dict(_counts(fields))
     diff = out[fields.place :]
     if not whole or len(diff) > diff_bytes:
-        cut = diff.rfind(NEXT_FILE, 0, diff_bytes)
+        cut = diff.rfind(NEXT_FILE, 0, diff_bytes + len(NEXT_FILE))
         diff, whole = diff[: max(0, cut + 1)], False
     files = [
         ChangedFile(

@@ -145,7 +145,7 @@ class GitWorktrees:
         """Return what the worktree will be of. Raises IsolationUnavailable."""
         looked = await self._git.run(directory, *LOOK, "--show-toplevel", "HEAD^{commit}")
         common, bare, prefix, top, commit, *_ = (*looked.lines, "", "", "", "", "")
-        if bare == "true":
+        if bare == "true" or "bare repository" in looked.error:  # safe.bareRepository
             raise IsolationUnavailable("The repository is bare: there is no directory of it to copy.")
         if not common or not top:
             dubious = "dubious ownership" in looked.error
@@ -161,6 +161,10 @@ class GitWorktrees:
                 raise IsolationUnavailable("The repository reaches out of the workspace roots.") from error
         if looked.code or not is_commit(commit):
             raise IsolationUnavailable("The repository has no commit yet.")
+        original = Path(source)
+        if self._folder in original.parents:  # another session's worktree, which may be gone before this one
+            parent = await self._record(SessionId(original.relative_to(self._folder).parts[0]))
+            source = source if parent is None else parent.source
         return Record(
             repository=common,
             source=source,
