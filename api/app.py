@@ -6,6 +6,7 @@ from litestar.types import ControllerRouterHandler
 
 from api.gates import Gates
 from api.hosts import HostRules
+from api.idempotency import Idempotency
 from api.openapi import Documents
 from api.parameters import StrictRequest
 from api.problems import answer
@@ -34,7 +35,7 @@ def create_app(
 ) -> Gates:
     """Return the whole application for a server on *port*, with further *routes* behind the same gates."""
     return Gates(
-        create_litestar(services, routes),
+        Idempotency(create_litestar(services, routes), receipts=services.receipts, reading=services.reading),
         hosts=HostRules(
             bind_host=settings.host,
             public_urls=settings.public_urls,

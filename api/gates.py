@@ -27,6 +27,9 @@ from domain.ports import Audit
 ADMIT_AGAIN = "towpath.admit"
 """Where a scope holds what asks for its credential again; raises WrongCredential once that is revoked."""
 
+REPLAYED = "towpath.replayed"
+"""Where a scope says that the answer is one that was given before: nothing was done now."""
+
 LOGIN_PATH = "/api/login"
 NOTED_PATH_LENGTH = 512
 PUBLIC_ROUTES = (
@@ -195,7 +198,7 @@ class Gates:
         def note_status(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 self._audit.note(
-                    "request",
+                    "replay" if REPLAYED in scope else "request",
                     by=scope["auth"].token_id,
                     peer=scope["user"].peer,
                     method=scope["method"],

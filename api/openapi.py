@@ -32,6 +32,7 @@ from litestar.router import Router
 from litestar.typing import FieldDefinition
 from typing_extensions import override
 
+from api.idempotency import HEADER, KEY_PATTERN
 from contracts import catalog
 from contracts.codec import encode
 from contracts.events import CURSOR_PATTERN, MAX_SAFE_INTEGER
@@ -73,6 +74,15 @@ _MOVED = {
     },
 }
 _ABSENT = ("", MAX_SAFE_INTEGER)  # how a parameter that was not sent reaches its handler
+_KEY: Document = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Sent again within a day with the same key, the same request is not carried out again: its answer "
+    "comes again, with `Idempotency-Replayed: true`.",
+    "schema": {"type": "string", "minLength": 1, "pattern": KEY_PATTERN},
+}
+_UNSAFE = frozenset({"post", "put", "patch", "delete"})
 _METHODS = ("get", "put", "post", "delete", "patch")
 _PROBLEM = {PROBLEM_JSON: {"schema": {"$ref": catalog.REFERENCE + Problem.__name__}}}
 
@@ -246,6 +256,10 @@ def _complete(document: Document) -> Document:
     document["openapi"] = "3.2.0"
     document["paths"] = dict(sorted(document["paths"].items()))
     schemas = catalog.components()
+    for path in document["paths"].values():
+        for method in path.keys() & _UNSAFE:
+            if path[method].get("security") != PUBLIC:
+                path[method].setdefault("parameters", []).append({**_KEY, "schema": {**_KEY["schema"]}})
     for operation in _operations(document):
         for parameter in operation.get("parameters", ()):
             _tidy_parameter(parameter)
@@ -310,6 +324,8 @@ def _gates(operation: Document) -> Iterator[int]:
         yield from (401, 429)
     if "requestBody" in operation:
         yield from (413, 415)
+    if any(parameter["name"] == HEADER for parameter in operation.get("parameters", ())):
+        yield from (409, 422)
 
 
 def _item_schema(union: str) -> Document:

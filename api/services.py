@@ -13,6 +13,7 @@ from domain.places import Places
 from domain.ports import AgentLauncher, Audit
 from domain.projects import Projects
 from domain.reading import Reading
+from domain.receipts import Receipts
 from domain.sessions import Sessions
 
 
@@ -35,3 +36,4 @@ class Services(Struct, frozen=True, kw_only=True):
     legacy: Legacy
     doorkeeper: Doorkeeper
     audit: Audit
+    receipts: Receipts

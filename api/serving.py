@@ -24,6 +24,7 @@ from api.waiting import Waiting
 from api.wiring import Core, announce_server, hold_data_dir, open_core
 from contracts.views import LoginCode
 from domain.access import OWNER
+from domain.receipts import Receipts
 
 LOGIN_BYTES = 4096
 """The one body that is read of strangers; a code or a token fits in, however it is escaped."""
@@ -118,6 +119,7 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
             ),
             doorkeeper=core.doorkeeper,
             audit=core.audit,
+            receipts=Receipts(log=core.log, clock=core.clock),
         )
         tasks.cancel_scope.cancel()
 

@@ -10,6 +10,7 @@ PROBLEM_JSON = "application/problem+json"
 
 Code = Literal[
     "agent-unavailable",
+    "answer-gone",
     "bad-request",
     "blob-not-found",
     "body-too-large",
@@ -20,6 +21,7 @@ Code = Literal[
     "git-failed",
     "gone",
     "header-too-large",
+    "idempotency-key-reused",
     "insufficient-scope",
     "internal-error",
     "invalid-body",
@@ -57,6 +59,7 @@ Code = Literal[
     "unauthorized",
     "unknown-mode",
     "unsupported-media-type",
+    "uploads-full",
     "working-dir-outside-roots",
     "worktree-not-found",
 ]

@@ -12,6 +12,7 @@ from domain.ids import SessionId
 from domain.owner import Owner
 from domain.ports import Clock, EventLog
 from domain.reading import fold
+from domain.receipts import aside
 from domain.state import interruption
 from domain.texts import texts_at
 
@@ -51,7 +52,9 @@ class Owners:
                     owner.texts = await texts_at(self._log, session_id, owner.state.turn.turn_id)
                 truth = interruption(owner.state, "The server stopped while the session was at work.")
                 if truth:
-                    await self.settle(owner, owner.record(*truth))
+                    with aside():
+                        durable = owner.record(*truth)
+                    await self.settle(owner, durable)
                 self.keep(owner)
             finally:
                 self._loading.pop(session_id).set()

@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 from contracts.codec import encode
 from contracts.events import EVENT_BYTES, CommandSent, ContextItem, Event, SessionUpdated
 from contracts.requests import PromptContext, SubmitPrompt
+from contracts.views import PromptAccepted
 from domain.errors import InvalidPrompt, PromptTooLarge, QueueFull, SessionBusy
 from domain.fitting import EVENT_OVERHEAD_BYTES, INLINE_TEXT_BYTES, outline
 from domain.ids import TurnId
@@ -55,6 +56,17 @@ def command_sent(
     if len(encode(sent)) > EVENT_BYTES - EVENT_OVERHEAD_BYTES:
         raise InvalidPrompt("The prompt's context is too long for one event (64 KiB).", member="$.context")
     return sent, blobs
+
+
+def accepted(sent: CommandSent, *, started: bool) -> PromptAccepted:
+    """Return the answer to a prompt that is in the log as *sent*."""
+    return PromptAccepted(
+        session_id=sent.session_id,
+        turn_id=sent.turn_id,
+        state="started" if started else "queued",
+        message="The prompt was taken." if started else "The prompt waits in the queue.",
+        timestamp=sent.timestamp,
+    )
 
 
 def first_title(state: SessionState, request: SubmitPrompt) -> Sequence[Event]:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import anyio
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from contracts import views
 from contracts.events import (
@@ -29,7 +30,7 @@ from domain.owner import Owner
 from domain.owners import Owners
 from domain.places import Places
 from domain.ports import AgentLauncher, Clock, EventLog, Workspace
-from domain.prompts import check_prompt, check_room, command_sent, first_title
+from domain.prompts import accepted, check_prompt, check_room, command_sent, first_title
 from domain.reading import session_view
 from domain.turns import Turns
 
@@ -115,14 +116,9 @@ class Sessions:
         elif request.delivery == "steer":
             self._turns.stop_turn(owner, TurnId(state.turn.turn_id))
         started = owner.state.turn is not None and owner.state.turn.turn_id == turn_id
+        sent = replace(sent, session_id=session_id, timestamp=owner.state.last_activity)
         await self._owners.settle(owner, durable)
-        return views.PromptAccepted(
-            session_id=session_id,
-            turn_id=turn_id,
-            state="started" if started else "queued",
-            message="The prompt was taken." if started else "The prompt waits in the queue.",
-            timestamp=self._clock.now(),
-        )
+        return accepted(sent, started=started)
 
     async def cancel(self, session_id: SessionId, turn_id: TurnId | None) -> views.TurnCancelled:
         """Stop a turn, or take it out of the queue. Raises SessionNotFound, TurnNotFound, TurnOver."""

@@ -9,6 +9,7 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET
 
 from api.gates import GatedRequest, Visitor
+from api.idempotency import TELLS_SECRET
 from api.openapi import PUBLIC, problems
 from api.services import Services
 from api.version import VERSION
@@ -48,7 +49,7 @@ class Logins(Controller):
         """Tell whose credential this request carries."""
         return _whoami(request.auth)
 
-    @post("/login-codes", operation_id="createLoginCode", status_code=201)
+    @post("/login-codes", operation_id="createLoginCode", status_code=201, opt={TELLS_SECRET: True})
     async def create_login_code(self, request: GatedRequest, services: NamedDependency[Services]) -> views.LoginCode:
         """Make a code that logs one browser in, once, within ten minutes."""
         return services.doorkeeper.make_code(request.auth, peer=request.user.peer)
@@ -65,7 +66,13 @@ class Tokens(Controller):
         """List the further tokens, without their secrets."""
         return views.TokenList(tokens=services.doorkeeper.tokens())
 
-    @post("/", operation_id="createToken", status_code=201, responses=problems(404, 410, 503, 507))
+    @post(
+        "/",
+        operation_id="createToken",
+        status_code=201,
+        opt={TELLS_SECRET: True},
+        responses=problems(404, 410, 503, 507),
+    )
     async def create_token(
         self, request: GatedRequest, services: NamedDependency[Services], data: JSONBody[CreateToken]
     ) -> views.TokenMade:

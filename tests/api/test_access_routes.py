@@ -44,6 +44,7 @@ async def gates(door: Door) -> Gates:
         launcher=unused,
         metrics=unused,
         legacy=unused,
+        receipts=unused,
     )
     return Gates(
         Litestar(

@@ -1,0 +1,73 @@
+"""The answers of requests whose server died before it could keep them, made anew from what they left in the log.
+
+A route that is not here answers such a request by 409 `answer-gone`, which names what was done.
+"""
+
+from collections.abc import Sequence
+
+from contracts import views
+from contracts.events import (
+    CommandSent,
+    Event,
+    SessionCreated,
+    SessionDeleted,
+    SessionUpdated,
+    TokenCreated,
+    TokenRevoked,
+    TurnCompleted,
+    TurnStarted,
+)
+from domain.errors import AnswerGone, SessionNotFound
+from domain.ids import SessionId
+from domain.ports import Receipt
+from domain.prompts import accepted
+from domain.reading import Reading
+
+Headers = list[tuple[str, str]]
+Made = tuple[int, Headers, views.View]
+
+
+async def rebuild(method: str, path: str, kept: Receipt, events: Sequence[Event], reading: Reading) -> Made:
+    """Return status, headers and body of the answer to a request that left *events*.
+
+    A session is shown as it is now. Raises AnswerGone where that can't be known.
+    """
+    place = path.rstrip("/").rpartition("/")[2]
+    for event in events:
+        match method, place, event:
+            case "POST", "sessions", SessionCreated(session_id=session_id):
+                session = await _session(session_id, kept, reading)
+                return 201, [("location", f"/api/session/{session_id}")], session
+            case "POST", "prompt", CommandSent(turn_id=turn_id):
+                started = any(isinstance(other, TurnStarted) and other.turn_id == turn_id for other in events)
+                return 202, [], accepted(event, started=started)
+            case "POST", "cancel", TurnCompleted(session_id=session_id, turn_id=turn_id):
+                message = "The prompt was taken out of the queue."
+                return 202, [], views.TurnCancelled(session_id=session_id, turn_id=turn_id, message=message)
+            case "PATCH", _, SessionUpdated(session_id=session_id):
+                return 200, [], await _session(session_id, kept, reading)
+            case "DELETE", _, SessionDeleted(session_id=session_id):
+                return 200, [], views.SessionRemoved(message="The session was deleted.", session_id=session_id)
+            case "DELETE", _, TokenRevoked(token_id=token_id):
+                return 200, [], views.TokenRemoved(token_id=token_id)
+            case _, _, TokenCreated(token_id=token_id):
+                raise AnswerGone(
+                    f"The token {token_id} was made when this first came, and its secret is kept nowhere. Revoke it and"
+                    " make another, under a new key."
+                )
+    raise _gone(kept)
+
+
+async def _session(session_id: str, kept: Receipt, reading: Reading) -> views.Session:
+    try:
+        return await reading.get(SessionId(session_id))
+    except SessionNotFound:
+        raise _gone(kept) from None
+
+
+def _gone(kept: Receipt) -> AnswerGone:
+    where = "" if kept.session_id is None else f" (events {kept.after + 1} to {kept.upto} of {kept.session_id})"
+    return AnswerGone(
+        f"This was done when it first came{where}. Its answer is not kept: it held a secret, it was too large, or the"
+        " server died before."
+    )
