@@ -9,6 +9,7 @@ from contracts import views
 from contracts.events import (
     CommandSent,
     Event,
+    ProjectCreated,
     SessionCreated,
     SessionDeleted,
     SessionUpdated,
@@ -17,6 +18,7 @@ from contracts.events import (
     TurnCompleted,
     TurnStarted,
 )
+from domain.doorkeeper import removed
 from domain.errors import AnswerGone, SessionNotFound
 from domain.ids import SessionId
 from domain.ports import Receipt
@@ -35,9 +37,10 @@ async def rebuild(method: str, path: str, kept: Receipt, events: Sequence[Event]
     place = path.rstrip("/").rpartition("/")[2]
     for event in events:
         match method, place, event:
-            case "POST", "sessions", SessionCreated(session_id=session_id):
+            case "POST", "sessions" | "duplicate" | "fork", SessionCreated(session_id=session_id):
                 session = await _session(session_id, kept, reading)
-                return 201, [("location", f"/api/session/{session_id}")], session
+                made = views.SessionForked(session=session, agent_memory="none") if place == "fork" else session
+                return 201, [("location", f"/api/session/{session_id}")], made
             case "POST", "prompt", CommandSent(turn_id=turn_id):
                 started = any(isinstance(other, TurnStarted) and other.turn_id == turn_id for other in events)
                 return 202, [], accepted(event, started=started)
@@ -48,9 +51,18 @@ async def rebuild(method: str, path: str, kept: Receipt, events: Sequence[Event]
                 return 200, [], await _session(session_id, kept, reading)
             case "DELETE", _, SessionDeleted(session_id=session_id):
                 return 200, [], views.SessionRemoved(message="The session was deleted.", session_id=session_id)
-            case "DELETE", _, TokenRevoked(token_id=token_id):
-                return 200, [], views.TokenRemoved(token_id=token_id)
-            case _, _, TokenCreated(token_id=token_id):
+    return _of_the_system(method, kept, events)
+
+
+def _of_the_system(method: str, kept: Receipt, events: Sequence[Event]) -> Made:
+    for event in events:
+        match method, event:
+            case "POST", ProjectCreated(project_id=project_id, name=name, root_dir=root_dir):
+                project = views.Project(project_id=project_id, name=name, root_dir=root_dir, created_at=event.timestamp)
+                return 201, [("location", f"/api/project/{project_id}")], project
+            case "DELETE", TokenRevoked(token_id=token_id):
+                return 200, [], removed(token_id)
+            case "POST", TokenCreated(token_id=token_id):
                 raise AnswerGone(
                     f"The token {token_id} was made when this first came, and its secret is kept nowhere. Revoke it and"
                     " make another, under a new key."

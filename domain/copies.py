@@ -39,7 +39,9 @@ from domain.owners import Owners
 from domain.places import Places
 from domain.ports import Blob, Clock, EventLog
 from domain.reading import PAGE_EVENTS, session_view
+from domain.receipts import take
 from domain.state import SessionState, apply, begin, listing
+from domain.texts import Texts
 
 # All of a fork goes into one commit, and so through memory; twice what is kept of a session by default.
 FORK_BYTES = 512 * 1024 * 1024
@@ -128,6 +130,8 @@ class Copies:
                 listing=listing(copy.state),
                 snapshot=encode(copy.state),
                 blobs=[Blob(blob_id, data) for blob_id, data in copy.blobs.items()],
+                texts=Texts().take(copy.events, lambda blob_id: copy.blobs.get(blob_id, b"").decode()),
+                receipt=take(),
             )
             await self._owners.settle(owner, durable)
         self._owners.keep(owner)

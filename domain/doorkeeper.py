@@ -126,13 +126,18 @@ class Doorkeeper:
         await self._credentials.revoke_token(token_id)
         self._audit.note("token-revoked", by=principal.token_id, peer=peer, token_id=token_id)
         await self._emit(TokenRevoked(token_id=token_id))
-        return TokenRemoved(
-            token_id=token_id,
-            message="The owner's token was replaced: the new one is in the file `token` of the data directory."
-            if token_id == OWNER_ID
-            else f"Token {token_id} is revoked.",
-        )
+        return removed(token_id)
 
     def _refuse(self, peer: str) -> NoReturn:
         retry_after = self._attempts.add(peer, self._monotonic())
         raise WrongCredential if retry_after is None else TooManyAttempts(retry_after)
+
+
+def removed(token_id: str) -> TokenRemoved:
+    """Return the answer to a revocation."""
+    return TokenRemoved(
+        token_id=token_id,
+        message="The owner's token was replaced: the new one is in the file `token` of the data directory."
+        if token_id == OWNER_ID
+        else f"Token {token_id} is revoked.",
+    )

@@ -267,6 +267,9 @@ def test_sessions_are_found_over_http_and_after_the_index_was_made_anew(place: P
             for words in ("CAFE dep", "needle echo", "haystack AND", '"*(', "")
         ]
 
+        fork = client.post(f"/api/sessions/{second}/fork", json={}).json()["session"]["sessionId"]
+        copied = client.get("/api/sessions", params={"q": "needle echo"}).json()["sessions"]
+
     code, out, _ = place.call("doctor")
     with place.serving(), place.client() as client:
         again = client.get("/api/sessions", params={"q": "needle hay", "mode": "shell"}).json()["sessions"]
@@ -281,5 +284,6 @@ def test_sessions_are_found_over_http_and_after_the_index_was_made_anew(place: P
     assert found[0][0]["snippet"] == "Deploy the café"
     assert "needle-in-a-haystack" in found[1][0]["snippet"]
     assert code == 0, out
-    assert "3 titles, prompts and answers" in out
-    assert [session["sessionId"] for session in again] == [second]
+    assert [session["sessionId"] for session in copied] == [fork, second]
+    assert "5 titles, prompts and answers" in out
+    assert [session["sessionId"] for session in again] == [fork, second]

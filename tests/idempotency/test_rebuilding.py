@@ -13,7 +13,7 @@ from api.idempotency import TELLS_SECRET
 from api.openapi import build_documents
 from contracts.codec import decode_body
 from domain.receipts import Receipts
-from tests.api.stage import TOKEN, WAIT, Stage
+from tests.api.stage import TOKEN, WAIT, WORKING_DIR, Stage
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 Prepare = Callable[[httpx.AsyncClient, str], Awaitable[tuple[str, str, Any]]]
@@ -37,6 +37,18 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncCl
 
 async def create(_: httpx.AsyncClient, __: str) -> tuple[str, str, Any]:
     return "POST", "/api/sessions", {"mode": "shell", "title": "made"}
+
+
+async def duplicate(_: httpx.AsyncClient, path: str) -> tuple[str, str, Any]:
+    return "POST", f"{path.replace('/session/', '/sessions/')}/duplicate", None
+
+
+async def fork(_: httpx.AsyncClient, path: str) -> tuple[str, str, Any]:
+    return "POST", f"{path.replace('/session/', '/sessions/')}/fork", {}
+
+
+async def project(_: httpx.AsyncClient, __: str) -> tuple[str, str, Any]:
+    return "POST", "/api/projects", {"name": "new", "rootDir": WORKING_DIR}
 
 
 async def submit(_: httpx.AsyncClient, path: str) -> tuple[str, str, Any]:
@@ -67,7 +79,7 @@ async def revoke(client: httpx.AsyncClient, _: str) -> tuple[str, str, Any]:
     return "DELETE", f"/api/tokens/{made.json()['token']['tokenId']}", None
 
 
-@pytest.mark.parametrize("prepare", [create, submit, queue, cancel, rename, remove, revoke])
+@pytest.mark.parametrize("prepare", [create, duplicate, fork, project, submit, queue, cancel, rename, remove, revoke])
 async def test_the_answer_is_the_same(client: httpx.AsyncClient, prepare: Prepare) -> None:
     session = (await client.post("/api/sessions", json={"mode": "shell"})).json()
     method, path, body = await prepare(client, f"/api/session/{session['sessionId']}")
