@@ -8,7 +8,7 @@ effect leaves no receipt and may be sent again.
 import logging
 import re
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from hashlib import sha256
 
 import anyio
@@ -37,7 +37,6 @@ TELLS_SECRET = "tells_secret"  # noqa: S105 - the name of an option
 """In a handler's ``opt``: its answer holds a secret, and is never kept."""
 
 _is_key = re.compile(KEY_PATTERN).fullmatch
-_KEPT_HEADERS = frozenset({b"content-type", b"location"})
 
 
 class Answer(Struct, frozen=True):
@@ -111,17 +110,17 @@ class Idempotency:
             status, location, view = await rebuild(scope["method"], scope["path"], kept, events, self._reading)
             answer = Answer(status, [("content-type", "application/json"), *location], encode(view))
         headers = [*answer.headers, ("idempotency-replayed", "true")]
-        return _messages(answer.status, [(name.encode(), value.encode()) for name, value in headers], answer.body)
+        return _messages(answer.status, headers, answer.body)
 
     async def _keep(self, receipt: Receipt, scope: Scope, answers: list[Message]) -> None:
         """Keep the answer to what was done: it succeeded, or it failed and left something all the same."""
         start, *rest = answers
         try:
-            if start["status"] >= 400 and await self._receipts.find(receipt) is None:
+            if start["status"] >= 300 and await self._receipts.find(receipt) is None:
                 return
             answer = Answer(
                 start["status"],
-                [(name.decode(), value.decode()) for name, value in start["headers"] if name.lower() in _KEPT_HEADERS],
+                [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]],
                 b"".join([message.get("body", b"") for message in rest]),
             )
             secret = TELLS_SECRET in scope["route_handler"].opt or any(
@@ -172,15 +171,16 @@ def _name(key: str, scope: Scope) -> str:
     return sha256(encode([scope["auth"].token_id, scope["method"], route, key])).hexdigest()
 
 
-def _messages(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> list[Message]:
-    headers = [*headers, (b"content-length", b"%d" % len(body))]
+def _messages(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> list[Message]:
+    fields = {name.lower(): value for name, value in headers} | {"content-length": str(len(body))}
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
     return [
-        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.start", "status": status, "headers": encoded},
         {"type": "http.response.body", "body": body, "more_body": False},
     ]
 
 
 def _problem(path: str, error: TowpathError) -> list[Message]:
     body = of_domain(error)
-    headers = [(name.lower().encode(), value.encode()) for name, value in headers_of(error).items()]
-    return _messages(body.status, [(b"content-type", PROBLEM_JSON.encode()), *headers], encode(at(path, body)))
+    headers = [("content-type", PROBLEM_JSON), *headers_of(error).items()]
+    return _messages(body.status, headers, encode(at(path, body)))

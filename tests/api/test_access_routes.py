@@ -182,7 +182,7 @@ async def test_tokens_are_made_listed_used_and_revoked(program: httpx.AsyncClien
 
         revoked = await program.delete(f"/api/tokens/{made['token']['tokenId']}")
 
-        assert revoked.json() == {"success": True, "tokenId": made["token"]["tokenId"]}
+        assert revoked.json().items() >= {"success": True, "tokenId": made["token"]["tokenId"]}.items()
         assert problem(await reader.get("/api/whoami")) == (401, "unauthorized")
     assert (await program.get("/api/tokens")).json() == {"tokens": []}
 

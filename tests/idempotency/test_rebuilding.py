@@ -27,7 +27,7 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncCl
     monkeypatch.setattr(Receipts, "keep", forget)
     stage = Stage()
     async with AsyncExitStack() as stack:
-        await stage._open(stack)
+        await stage.open(stack)
         transport = httpx.ASGITransport(stage)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         yield await stack.enter_async_context(
