@@ -12,6 +12,7 @@ from api.parameters import StrictRequest
 from api.problems import answer
 from api.routes import (
     access,
+    approvals,
     context,
     copies,
     documents,
@@ -64,6 +65,7 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
             events.StoreEvents,
             service.Service,
             *access.ROUTES,
+            *approvals.ROUTES,
             *legacy.ROUTES,
             *documents.ROUTES,
             *pages.ROUTES,

@@ -190,6 +190,7 @@ _TAGS = {
     "prompts": "What a session is asked to do.",
     "projects": "Directories that group sessions.",
     "files": "Names of files, to type less.",
+    "approvals": "What a human is asked, and the rules that say what is.",
     "events": "What happens, as streams and as history.",
     "access": "Credentials.",
     "service": "The server itself.",

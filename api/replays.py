@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from contracts import views
 from contracts.events import (
+    ApprovalConfirmed,
     CommandSent,
     Event,
     ProjectCreated,
+    RuleDeleted,
     SessionCreated,
     SessionDeleted,
     SessionUpdated,
@@ -18,12 +20,14 @@ from contracts.events import (
     TurnCompleted,
     TurnStarted,
 )
+from domain.approvals import answered
 from domain.doorkeeper import removed
 from domain.errors import AnswerGone, SessionNotFound
 from domain.ids import SessionId
 from domain.ports import Receipt
 from domain.prompts import accepted
 from domain.reading import Reading
+from domain.rules import forgotten
 
 Headers = list[tuple[str, str]]
 Made = tuple[int, Headers, views.View]
@@ -51,15 +55,19 @@ async def rebuild(method: str, path: str, kept: Receipt, events: Sequence[Event]
                 return 200, [], await _session(session_id, kept, reading)
             case "DELETE", _, SessionDeleted(session_id=session_id):
                 return 200, [], views.SessionRemoved(message="The session was deleted.", session_id=session_id)
-    return _of_the_system(method, kept, events)
+    return _as_recorded(method, kept, events)
 
 
-def _of_the_system(method: str, kept: Receipt, events: Sequence[Event]) -> Made:
+def _as_recorded(method: str, kept: Receipt, events: Sequence[Event]) -> Made:
     for event in events:
         match method, event:
             case "POST", ProjectCreated(project_id=project_id, name=name, root_dir=root_dir):
                 project = views.Project(project_id=project_id, name=name, root_dir=root_dir, created_at=event.timestamp)
                 return 201, [("location", f"/api/project/{project_id}")], project
+            case "POST", ApprovalConfirmed():
+                return 200, [], answered(event)
+            case "DELETE", RuleDeleted(rule_id=rule_id):
+                return 200, [], forgotten(rule_id)
             case "DELETE", TokenRevoked(token_id=token_id):
                 return 200, [], removed(token_id)
             case "POST", TokenCreated(token_id=token_id):

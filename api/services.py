@@ -5,6 +5,7 @@ from msgspec import Struct
 from api.legacy.policy import Legacy
 from api.metrics import Metrics
 from api.streams import Streams
+from domain.approvals import Approvals
 from domain.contexts import Contexts
 from domain.copies import Copies
 from domain.doorkeeper import Doorkeeper
@@ -14,6 +15,7 @@ from domain.ports import AgentLauncher, Audit
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.receipts import Receipts
+from domain.rules import Rules
 from domain.sessions import Sessions
 
 
@@ -35,5 +37,7 @@ class Services(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     legacy: Legacy
     doorkeeper: Doorkeeper
+    approvals: Approvals
+    rules: Rules
     audit: Audit
     receipts: Receipts

@@ -118,6 +118,8 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
                 clock=core.clock,
             ),
             doorkeeper=core.doorkeeper,
+            approvals=core.approvals,
+            rules=core.rules,
             audit=core.audit,
             receipts=Receipts(log=core.log, clock=core.clock),
         )

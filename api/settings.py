@@ -17,12 +17,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
 from api.hosts import DEFAULT_PORTS, is_loopback, is_unspecified, netlocs
 from api.words import TYPES
 from contracts.requests import PROMPT_BYTES
+from contracts.views import Rule
 from domain.errors import StartRefused
+from domain.policy import Policy
 
 CONFIG_NAME = "towpath.toml"
 _PREFIX = "TOWPATH_"
@@ -40,6 +43,17 @@ _FLAGS = {
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86400)]
 Names = tuple[str, ...]
+
+
+class RuleSetting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """One rule as the file has it; docs/approvals.md tells what each member matches."""
+
+    effect: Literal["allow", "ask", "deny"]
+    mode: str | UnsetType = UNSET
+    kind: str | UnsetType = UNSET
+    command: str | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    working_dir: str | UnsetType = UNSET
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -64,6 +78,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         PROMPT_BYTES
     )
     queue: Annotated[Positive, Meta(description="Prompts that may wait in one session.")] = 32
+    approval_seconds: Annotated[
+        Seconds, Meta(description="How long a question to a human stands; then it is a no.")
+    ] = 86400
+    rules: Annotated[
+        tuple[RuleSetting, ...],
+        Meta(description="What runs, is asked or is forbidden: tables, in the file alone; docs/approvals.md."),
+    ] = ()
     streams_per_token: Annotated[Positive, Meta(description="Streams open at once by one token.")] = 64
     streams: Annotated[Positive, Meta(description="Streams open at once in all.")] = 1000
     connections: Annotated[Positive, Meta(description="Connections open at once that are no streams.")] = 1000
@@ -87,6 +108,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"], Meta(description="The least weight of what is logged.")
     ] = "info"
     open: Annotated[bool, Meta(description="Open the login URL in a browser.")] = False
+
+    @property
+    def policy(self) -> tuple[Rule, ...]:
+        """The rules as they are listed, in their order."""
+        return tuple(
+            Rule(rule_id=f"configured_{number}", source="configured", **msgspec.structs.asdict(rule))
+            for number, rule in enumerate(self.rules, 1)
+        )
 
     @property
     def url(self) -> str:
@@ -181,6 +210,8 @@ def _from_environ(variables: Mapping[str, str], cwd: Path) -> dict[str, _Given]:
             f"{_suggestion(name.upper(), map(str.upper, _TYPES), prefix=_PREFIX) or ' Unset it.'}"
         )
     given = {}
+    if "rules" in variables:
+        raise SettingsError(f"{_PREFIX}RULES can't be given in the environment: write [[rules]] into {CONFIG_NAME}.")
     for name, text in variables.items():
         where = f"the environment variable {_PREFIX}{name.upper()}"
         if not text.strip():
@@ -281,6 +312,21 @@ def _variables(values: Names, _: Path) -> Names:
     return values
 
 
+def _rules(values: tuple[RuleSetting, ...], base: Path) -> tuple[RuleSetting, ...]:
+    rules = tuple(
+        rule
+        if rule.working_dir is UNSET
+        else replace(rule, working_dir=str(base / Path(rule.working_dir).expanduser()))
+        for rule in values
+    )
+    for number, rule in enumerate(rules, 1):
+        try:
+            Policy([Rule(rule_id="configured", source="configured", **msgspec.structs.asdict(rule))])
+        except ValueError as error:
+            raise ValueError(f"rule {number}: {error}.") from error
+    return rules
+
+
 def _directory(value: Path, base: Path) -> Path:
     return base / value.expanduser()
 
@@ -305,6 +351,7 @@ _CHECKS: dict[str, Callable[[Any, Path], Any]] = {
     "trusted_proxies": _networks,
     "allowed_hosts": _host_names,
     "agent_environment": _variables,
+    "rules": _rules,
 }
 
 

@@ -17,16 +17,20 @@ from anyio.abc import TaskGroup
 from api.settings import Settings
 from contracts.views import Agent as AgentProfile
 from domain.access import FailedAttempts
+from domain.approvals import Approvals
+from domain.commands import Commands
 from domain.contexts import Contexts
 from domain.copies import Copies
 from domain.doorkeeper import Doorkeeper
 from domain.exports import Exports
 from domain.owners import Owners
 from domain.places import Places
+from domain.policy import Policy
 from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog, Machine
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
+from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
 from domain.turns import Turns
@@ -43,6 +47,7 @@ from infrastructure.workspace import Workspace
 from infrastructure.worktrees.worktrees import GitWorktrees
 
 RETENTION_CHECK_SECONDS = 60
+EXPIRY_CHECK_SECONDS = 1
 DRAIN_SECONDS = 10
 
 
@@ -56,6 +61,9 @@ class Core(NamedTuple):
     doorkeeper: Doorkeeper
     audit: Audit
     sessions: Sessions
+    commands: Commands
+    approvals: Approvals
+    rules: Rules
     reading: Reading
     contexts: Contexts
     copies: Copies
@@ -118,7 +126,14 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         worktrees = GitWorktrees(checkouts, environment=_environment(settings), open_directory=workspace.open_directory)
         places = Places(log=log, workspace=workspace, worktrees=worktrees, system=system)
         projects = Projects(log=log, system=system, owners=owners, places=places)
-        turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, tasks=tasks)
+        rules = Rules(
+            policy=Policy(settings.policy),
+            system=system,
+            clock=clock,
+            audit=audit,
+            approval_ms=int(settings.approval_seconds * 1000),
+        )
+        turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, rules=rules, tasks=tasks)
         sessions = Sessions(
             log=log,
             owners=owners,
@@ -128,6 +143,10 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             places=places,
             clock=clock,
             limits=Limits(prompt_bytes=settings.prompt_bytes, queue=settings.queue),
+        )
+        commands = Commands(owners=owners, turns=turns, rules=rules, launcher=launcher, tasks=tasks)
+        approvals = Approvals(
+            log=log, owners=owners, turns=turns, commands=commands, rules=rules, clock=clock, audit=audit
         )
         doorkeeper = Doorkeeper(
             credentials=credentials,
@@ -142,6 +161,8 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         await sessions.recover()
         await projects.recover()
         tasks.start_soon(places.sweep)
+        await approvals.expire()
+        tasks.start_soon(_expire, approvals)
         tasks.start_soon(_retain, retention)
         stack.push_async_callback(_drain, sessions)
         yield Core(
@@ -152,6 +173,9 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             doorkeeper=doorkeeper,
             audit=audit,
             sessions=sessions,
+            commands=commands,
+            approvals=approvals,
+            rules=rules,
             reading=Reading(log=log, clock=clock),
             machine=HostMachine(data_dir.path / "towpath.db"),
             contexts=Contexts(log=log, workspace=workspace),
@@ -189,6 +213,12 @@ async def agent_profiles(settings: Settings) -> Sequence[AgentProfile]:
     async with anyio.create_task_group() as tasks:
         launcher = _launcher(settings, Workspace(roots=settings.roots), tasks)
     return launcher.profiles()
+
+
+async def _expire(approvals: Approvals) -> None:
+    while True:
+        await anyio.sleep(EXPIRY_CHECK_SECONDS)
+        await approvals.expire()
 
 
 async def _retain(retention: Retention) -> None:

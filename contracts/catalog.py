@@ -49,6 +49,7 @@ UNIONS: Mapping[str, Any] = {
     "Operation": events.Operation,
     "GivenOperation": requests.GivenOperation,
     "ToolContent": events.ToolContent,
+    "ApprovalOutcome": events.ApprovalOutcome,
 }
 """The tagged unions that have a name of their own in the documents."""
 

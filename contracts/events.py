@@ -382,6 +382,9 @@ class ApprovalExpired(EventBase, frozen=True, kw_only=True, tag="approval-expire
     approval_id: Identifier
 
 
+ApprovalOutcome = ApprovalConfirmed | ApprovalExpired
+
+
 class RunStarted(EventBase, frozen=True, kw_only=True, tag="run-started"):
     """What was allowed is about to run. Found after a crash it means "may have run"."""
 

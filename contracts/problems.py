@@ -4,16 +4,20 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contracts.events import Identifier
+from contracts.events import ApprovalOutcome, Identifier
 
 PROBLEM_JSON = "application/problem+json"
 
 Code = Literal[
     "agent-unavailable",
     "answer-gone",
+    "approval-answered",
+    "approval-not-editable",
+    "approval-not-found",
     "bad-request",
     "blob-not-found",
     "body-too-large",
+    "denied-by-rule",
     "disk-full",
     "draining",
     "files-unavailable",
@@ -49,6 +53,8 @@ Code = Literal[
     "prompt-too-large",
     "queue-full",
     "request-timeout",
+    "rule-configured",
+    "rule-not-found",
     "session-busy",
     "session-not-found",
     "session-quarantined",
@@ -81,3 +87,4 @@ class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
     session_id: Identifier | UnsetType = UNSET
     turn_id: Identifier | UnsetType = UNSET
     plan_id: Identifier | UnsetType = UNSET
+    answer: ApprovalOutcome | UnsetType = UNSET

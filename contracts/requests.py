@@ -16,6 +16,7 @@ TEXT_PATTERN = r"^[^\x00]*$(?!\n)"
 PROMPT_PATTERN = r"^[ \t\r\n]*[^\x00 \t\r\n][^\x00]*$(?!\n)"
 PROMPT_BYTES = 256 * 1024
 PLAN_OPERATIONS = 500
+CUSTOM_CHARACTERS = 8192  # in an event, where a character takes up to six bytes
 
 Title = Annotated[str, Meta(max_length=200, pattern=LINE_PATTERN)]
 Mode = Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE_PATTERN, examples=["shell"])]
@@ -213,6 +214,17 @@ class CancelTurn(Request, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Which turn to stop or to take out of the queue; the running one if absent."""
 
     turn_id: Identifier | UnsetType = UNSET
+
+
+class AnswerApproval(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Yes or no; `optionId` says for how long, once if it is absent.
+
+    `customCommand` runs in the place of what was asked about.
+    """
+
+    approved: bool
+    option_id: Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE_PATTERN)] | UnsetType = UNSET
+    custom_command: Annotated[str, Meta(pattern=PROMPT_PATTERN, max_length=CUSTOM_CHARACTERS)] | UnsetType = UNSET
 
 
 class Login(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -158,6 +158,24 @@ class SessionResumed(View, frozen=True, kw_only=True):
     message: str
 
 
+class ApprovalList(View, frozen=True, kw_only=True):
+    """The questions that wait for an answer, the oldest first."""
+
+    approvals: list[ApprovalRequest]
+
+
+class ApprovalAnswered(View, frozen=True, kw_only=True):
+    """The answer counts: it is the first."""
+
+    success: Literal[True] = True
+    session_id: Identifier
+    approval_id: Identifier
+    approved: bool
+    option_id: str
+    custom_command: str | UnsetType = UNSET
+    answered_by: str
+
+
 class EventsStatus(View, frozen=True, kw_only=True):
     """How a session's stream stands."""
 
@@ -407,6 +425,20 @@ class Rule(View, frozen=True, kw_only=True):
     for_session: Identifier | UnsetType = UNSET
     for_project: Identifier | UnsetType = UNSET
     created_at: Milliseconds | UnsetType = UNSET
+
+
+class RuleList(View, frozen=True, kw_only=True):
+    """All rules: the configured ones in their order, then the remembered ones, the oldest first."""
+
+    rules: list[Rule]
+
+
+class RuleRemoved(View, frozen=True, kw_only=True):
+    """A remembered answer was forgotten."""
+
+    success: Literal[True] = True
+    message: str
+    rule_id: Identifier
 
 
 class Token(View, frozen=True, kw_only=True):

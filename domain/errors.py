@@ -2,15 +2,16 @@
 
 TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound, ProjectNotFound, WorktreeNotFound,
-│             PlanNotFound
+│             PlanNotFound, ApprovalNotFound, RuleNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
-│            UnknownMode, InvalidWorkingDir, OutsideRoots, KeyReused, IsolationUnavailable, InvalidPath, PathOutside,
-│            InvalidOperation, PlanTooLarge
-├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable, PlanOver, PlanConflict
+│            InvalidAnswer, UnknownMode, InvalidWorkingDir, OutsideRoots, KeyReused, IsolationUnavailable, InvalidPath,
+│            PathOutside, InvalidOperation, PlanTooLarge
+├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable, PlanOver, PlanConflict, ApprovalOver, NotEditable
+├── RuleConfigured
 ├── AnswerGone
 ├── UploadsFull
 ├── FilesChanged
-├── Denied: WrongCredential, TooManyAttempts, InsufficientScope
+├── Denied: WrongCredential, TooManyAttempts, InsufficientScope, DeniedByRule
 ├── CursorExpired
 ├── SequenceConflict
 ├── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining, GitFailed, FilesFull,
@@ -20,6 +21,7 @@ TowpathError
 
 from collections.abc import Sequence
 
+from contracts.events import ApprovalExpired, ApprovalOutcome
 from domain.ids import SessionId, TurnId
 
 
@@ -50,6 +52,14 @@ class TurnNotFound(NotFound):
 
 class BlobNotFound(NotFound):
     """The session holds no such body."""
+
+
+class ApprovalNotFound(NotFound):
+    """The session never asked this question."""
+
+
+class RuleNotFound(NotFound):
+    """No rule has this id."""
 
 
 class TokenNotFound(NotFound):
@@ -106,6 +116,10 @@ class InvalidContext(Invalid):
 
 class PromptTooLarge(Invalid):
     """A prompt is over the limit."""
+
+
+class InvalidAnswer(Invalid):
+    """An answer chooses what its question does not offer, or contradicts itself."""
 
 
 class UnknownMode(Invalid):
@@ -197,6 +211,26 @@ class PlanConflict(Conflict):
         self.member = member
 
 
+class ApprovalOver(Conflict):
+    """The question was answered already, or expired; ``answer`` is the event that closed it."""
+
+    def __init__(self, answer: ApprovalOutcome) -> None:
+        expired = isinstance(answer, ApprovalExpired)
+        super().__init__(
+            "The question has expired." if expired else "The question was answered by somebody else.",
+            session_id=SessionId(answer.session_id),
+        )
+        self.answer = answer
+
+
+class NotEditable(Conflict):
+    """The question is about something that can't be replaced by another command."""
+
+
+class RuleConfigured(TowpathError):
+    """The rule stands in the configuration; only remembered answers are removed."""
+
+
 class Denied(TowpathError):
     """Who asks may not have this."""
 
@@ -214,6 +248,10 @@ class TooManyAttempts(Denied):
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"Too many wrong credentials. Try again in {retry_after} seconds.")
         self.retry_after = retry_after
+
+
+class DeniedByRule(Denied):
+    """A rule forbids what was asked for."""
 
 
 class InsufficientScope(Denied):

@@ -5,15 +5,18 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 
 from anyio import Event as Signal
+from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.codec import encode
 from contracts.events import (
     AgentMessage,
     AgentThought,
+    ApprovalConfirmed,
     Event,
     SessionCreated,
     SessionOutput,
+    SessionStatus,
     ToolCall,
     TurnCompleted,
 )
@@ -32,6 +35,14 @@ SNAPSHOT_EVENTS = 1000
 UNACKNOWLEDGED_BYTES = 1024 * 1024
 
 
+class Run(Struct, frozen=True):
+    """A command that was allowed; it may begin once *durable* is."""
+
+    run_id: TurnId
+    command: str
+    durable: Awaitable[None]
+
+
 class Owner:
     """A live session. To decide, to number and to put in line is one synchronous step here."""
 
@@ -40,8 +51,17 @@ class Owner:
         self.state = state
         self.agent: Agent | None = None
         self.driving: Signal | None = None
+        self.run_agents: list[Agent] = []
+        self.line: list[Run] = []
+        self.running: Signal | None = None
         self.begun: Awaitable[None] | None = None
         self.cancelled: TurnId | None = None
+        self.answer: ApprovalConfirmed | None = None
+        """What a human said of the turn before it goes on."""
+        self.deciding: dict[str, Awaitable[None]] = {}
+        """By approval: when its answer is durable, until it is."""
+        self.holding = False
+        """Whether prompts wait behind a turn that waited through a restart: they begin when somebody says so."""
         self.closing = False
         self.lost: Exception | None = None
         self.durable_seq = state.seq
@@ -77,8 +97,22 @@ class Owner:
     @property
     def at_rest(self) -> bool:
         """Whether it may be forgotten: nothing runs or ends, and the log holds all that it holds."""
-        busy = self.driving is not None or self.closing or (self.agent is not None and self.agent.alive)
-        return self.state.at_rest and not busy and self.durable_seq == self.state.seq
+        busy = self.driving is not None or self.running is not None or self.closing
+        alive = any(agent.alive for agent in self._agents)
+        return self.state.at_rest and not busy and not alive and self.durable_seq == self.state.seq
+
+    def after(self, *events: Event) -> SessionState:
+        """Return what the state would be after *events*."""
+        return self._fold(events)[1]
+
+    def settled(self, *events: Event) -> Sequence[Event]:
+        """Return *events*, and the status that they leave the session in if it is another.
+
+        A turn that is at work tells its own.
+        """
+        state = self.after(*events)
+        at_work = state.turn is not None and not state.waits
+        return events if at_work or state.standing == state.status else (*events, SessionStatus(status=state.standing))
 
     def record(self, *events: Event, blobs: Sequence[Blob] = ()) -> Awaitable[None]:
         """Stamp *events*, fold them and put them in line for the log; durable when the awaitable returns.
@@ -113,19 +147,24 @@ class Owner:
         return durable
 
     async def close(self) -> None:
-        """Begin no further turn, and end the agent with the one that runs."""
+        """Begin no further turn or run, and end the agents with what they work on."""
         self.closing = True
-        await self.close_agent()
-        if self.driving is not None:
-            await self.driving.wait()
+        await self.close_agents()
+        for working in (self.driving, self.running):
+            if working is not None:
+                await working.wait()
 
-    async def close_agent(self) -> None:
-        """End what the agent runs. Never raises."""
-        try:
-            if self.agent is not None:
-                await self.agent.close()
-        except Exception:
-            logger.exception("the agent of session %s could not be closed", self.state.session_id)
+    async def close_agents(self) -> None:
+        """End what the agents run. Never raises."""
+        for agent in self._agents:
+            try:
+                await agent.close()
+            except Exception:
+                logger.exception("an agent of session %s could not be closed", self.state.session_id)
+
+    @property
+    def _agents(self) -> Sequence[Agent]:
+        return self.run_agents if self.agent is None else [self.agent, *self.run_agents]
 
     def lose(self, error: Exception) -> None:
         """Take nothing more: an append failed, so the state is ahead of the log."""

@@ -55,6 +55,7 @@ class Owners:
                     with aside():
                         durable = owner.record(*truth)
                     await self.settle(owner, durable)
+                owner.holding = owner.state.turn is not None
                 self.keep(owner)
             finally:
                 self._loading.pop(session_id).set()
@@ -106,7 +107,7 @@ class Owners:
     async def _abandon(self, owner: Owner) -> None:
         """End what a lost owner runs, then fold the truth from the log."""
         try:
-            await owner.close_agent()
+            await owner.close_agents()
         finally:
             self._loading.pop(owner.state.session_id).set()
         await self._put_right(owner.state.session_id)

@@ -19,7 +19,6 @@ from contracts.requests import CreateSession, SubmitPrompt, UpdateSession
 from domain.contexts import check_files, find_bodies
 from domain.errors import (
     AgentUnavailable,
-    Draining,
     SessionNotFound,
     TurnNotFound,
     TurnOver,
@@ -74,7 +73,7 @@ class Sessions:
         Raises UnknownMode, AgentUnavailable, ProjectNotFound, InvalidWorkingDir, OutsideRoots, IsolationUnavailable,
         GitFailed, LogFull.
         """
-        self._refuse_while_draining()
+        self._turns.refuse_while_draining()
         self._check_mode(request.mode)
         session_id = SessionId(make_id())
         source = await self._places.resolve(request.working_dir, request.project_id)
@@ -103,18 +102,19 @@ class Sessions:
         LogFull.
         """
         check_prompt(request, most_bytes=self._limits.prompt_bytes)
-        await check_files(self._workspace, (await self._working(session_id)).state.working_dir, request)
+        await check_files(self._workspace, (await self._turns.working(session_id)).state.working_dir, request)
         bodies = await find_bodies(self._log, session_id, request)
-        owner = await self._working(session_id)
+        owner = await self._turns.working(session_id)
         state = owner.state
         check_room(state, request, longest_queue=self._limits.queue)
+        owner.holding = False
         turn_id = TurnId(make_id())
         sent, blobs = command_sent(turn_id, request, bodies)
         durable = owner.record(*first_title(state, request), sent, *self._turns.next_turn(state, sent), blobs=blobs)
         if state.turn is None:
             self._turns.drive(owner, durable)
         elif request.delivery == "steer":
-            self._turns.stop_turn(owner, TurnId(state.turn.turn_id))
+            durable = self._turns.stop_turn(owner, TurnId(state.turn.turn_id)) or durable
         started = owner.state.turn is not None and owner.state.turn.turn_id == turn_id
         sent = replace(sent, session_id=session_id, timestamp=owner.state.last_activity)
         await self._owners.settle(owner, durable)
@@ -125,7 +125,9 @@ class Sessions:
         owner = await self._owners.get(session_id)
         running = owner.state.turn
         if running is not None and turn_id in (None, running.turn_id):
-            self._turns.stop_turn(owner, TurnId(running.turn_id))
+            over = self._turns.stop_turn(owner, TurnId(running.turn_id))
+            if over is not None:
+                await self._owners.settle(owner, over)
             return _cancelled(session_id, running.turn_id, "The turn is being stopped.")
         if turn_id is not None and any(prompt.turn_id == turn_id for prompt in owner.state.queue):
             await self._owners.settle(owner, owner.record(TurnCompleted(turn_id=turn_id, stop_reason="cancelled")))
@@ -136,12 +138,13 @@ class Sessions:
 
     async def resume(self, session_id: SessionId) -> views.SessionResumed:
         """Go on after a restart: release the queue. Raises SessionNotFound, LogFull."""
-        owner = await self._working(session_id)
+        owner = await self._turns.working(session_id)
         state = owner.state
-        released = len(state.queue) if state.held else 0
+        released = len(state.queue) if state.held or owner.holding else 0
+        owner.holding = False
         if state.held or state.status == "interrupted":
-            first = self._turns.first_turn(state)
-            durable = owner.record(*(first or (SessionStatus(status="idle"),)))
+            first = self._turns.first_turn(owner)
+            durable = owner.record(*(first or (SessionStatus(status=state.standing),)))
             if first:
                 self._turns.drive(owner, durable)
             await self._owners.settle(owner, durable)
@@ -169,6 +172,7 @@ class Sessions:
         await owner.close()
         await self._owners.settle(owner, owner.record(SessionDeleted()))
         self._owners.drop(session_id)
+        await self._turns.forget(session_id)
         left = await self._places.leave(session_id, discard=discard_worktree)
         return views.SessionRemoved(
             message="The session was deleted."
@@ -200,14 +204,6 @@ class Sessions:
         """How many sessions work on a turn."""
         return sum(owner.driving is not None for owner in self._owners)
 
-    async def _working(self, session_id: SessionId) -> Owner:
-        """Return the owner for something that begins work: refused while the server or the session ends."""
-        owner = await self._owners.get(session_id)
-        self._refuse_while_draining()
-        if owner.closing:
-            raise SessionNotFound(session_id)
-        return owner
-
     async def _was_turn(self, session_id: SessionId, turn_id: TurnId) -> bool:
         """Look through the log for a turn; only a mistaken cancel pays for it."""
         head = await self._log.head(session_id)
@@ -219,10 +215,6 @@ class Sessions:
                 return True
             after = batch.upto
         return False
-
-    def _refuse_while_draining(self) -> None:
-        if self._turns.draining:
-            raise Draining("The server is about to stop; try again when it is back.")
 
     def _check_mode(self, mode: str) -> None:
         profiles = {profile.mode: profile for profile in self._launcher.profiles()}

@@ -73,6 +73,7 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     turn: RunningTurn | None = None
     queue: tuple[QueuedPrompt, ...] = ()
     pending_approvals: tuple[ApprovalRequest, ...] = ()
+    runs: tuple[str, ...] = ()
     plan: tuple[PlanEntry, ...] = ()
     open_tool_calls: tuple[ToolCall, ...] = ()
     usage: UsageUpdated | None = None
@@ -87,7 +88,22 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     @property
     def at_rest(self) -> bool:
         """Whether a start after a crash finds nothing to put right here."""
-        return self.turn is None and self.status not in ("starting", "running")
+        busy = self.turn is not None or self.runs or self.status in ("starting", "running")
+        return not busy and not self.pending_approvals
+
+    @property
+    def waits(self) -> bool:
+        """Whether the turn waits for a human's answer."""
+        return self.turn is not None and any(
+            question.turn_id == self.turn.turn_id for question in self.pending_approvals
+        )
+
+    @property
+    def standing(self) -> Status:
+        """What the status is while no agent works on the turn."""
+        if self.runs and not self.waits:
+            return "running"
+        return "waiting" if self.pending_approvals else "idle"
 
 
 decode_state = decoder(SessionState)
@@ -117,8 +133,13 @@ def apply(state: SessionState, event: Event) -> SessionState:
 # One arm an event, without a catch-all: the type checker names each place where a new event was forgotten.
 def _changes(state: SessionState, event: Event) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912
     match event:
-        case SessionOutput() | AgentMessage() | AgentThought() | SessionError() | RunStarted():
+        case SessionOutput(stream="exit", turn_id=turn_id) if turn_id in state.runs:
+            return {"runs": tuple(run for run in state.runs if run != turn_id)}
+        case SessionOutput() | AgentMessage() | AgentThought() | SessionError():
             return {}
+        case RunStarted(turn_id=turn_id):
+            of_turn = turn_id is UNSET or (state.turn is not None and state.turn.turn_id == turn_id)
+            return {} if of_turn else {"runs": (*state.runs, turn_id)}
         case ToolCall():
             return _tool_call(state, event)
         case CommandSent():
@@ -227,15 +248,21 @@ def _files_at_the_end(state: SessionState, event: TurnCompleted) -> tuple[Touche
 def interruption(state: SessionState, reason: str) -> Sequence[Event]:
     """Return the events that tell the truth about a session whose processes are gone; none if it is at rest.
 
-    A turn that waits for a human stays: the question stands.
+    A turn that waits for a human stays: the question stands. A command that had begun may have run: it never runs
+    again.
     """
-    if state.at_rest or (state.status == "waiting" and state.pending_approvals):
+    turn = None if state.waits else state.turn
+    if turn is None and not state.runs and state.status not in ("starting", "running"):
         return ()
-    events: list[Event] = []
-    if state.turn is not None:
-        events.append(TurnCompleted(turn_id=state.turn.turn_id, stop_reason="interrupted"))
-    events.append(SessionStatus(status="interrupted", reason=reason))
-    return events
+    over: list[Event] = [] if turn is None else [TurnCompleted(turn_id=turn.turn_id, stop_reason="interrupted")]
+    over += [SessionOutput(turn_id=run, stream="exit", content=f"{reason}\n") for run in state.runs]
+    return (*over, *interrupted(state, reason))
+
+
+def interrupted(state: SessionState, reason: str) -> Sequence[Event]:
+    """Return what tells that work was interrupted; where a question stands, the session waits from then on."""
+    waiting = [SessionStatus(status="waiting")] if state.pending_approvals else []
+    return (SessionStatus(status="interrupted", reason=reason), *waiting)
 
 
 def listing(state: SessionState) -> Listing:

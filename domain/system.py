@@ -92,7 +92,7 @@ class SystemLog:
         self._log = log
         self._clock = clock
         self._state: SystemState | None = None
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
 
     async def state(self) -> SystemState:
         """Return what the durable events mean. Raises SessionQuarantined, LogUnavailable."""

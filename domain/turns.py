@@ -6,25 +6,33 @@ from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from contracts.events import (
+    ApprovalConfirmed,
+    ApprovalOutcome,
     CommandSent,
     Event,
+    RunStarted,
     SessionError,
     SessionStatus,
+    StopReason,
     TurnCompleted,
     TurnStarted,
 )
 from contracts.views import RunningTurn
 from domain.contexts import gather, whole_text
-from domain.errors import AgentUnavailable, BlobNotFound, UnknownMode
-from domain.ids import TurnId
+from domain.errors import AgentUnavailable, BlobNotFound, Draining, SessionNotFound, UnknownMode
+from domain.ids import SessionId, TurnId
 from domain.owner import Owner
 from domain.owners import Owners
+from domain.policy import PROMPT
 from domain.ports import Agent, AgentLauncher, EventLog, Turn, TurnEnd
+from domain.questions import command_action, describe, withdrawn
 from domain.retention import Retention
-from domain.state import SessionState
+from domain.rules import Rules
+from domain.state import SessionState, interrupted
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +40,25 @@ TRIM_BYTES = 1024 * 1024
 
 
 class Turns:
-    """Works off each session's queue. ``draining``: nothing new begins, and what ends was interrupted."""
+    """Works off each session's queue. ``draining``: nothing new begins, and what ends was interrupted.
+
+    What a prompt wants to run in a shell is held against the rules when its turn begins.
+    """
 
     def __init__(
-        self, *, log: EventLog, owners: Owners, launcher: AgentLauncher, retention: Retention, tasks: TaskGroup
+        self,
+        *,
+        log: EventLog,
+        owners: Owners,
+        launcher: AgentLauncher,
+        retention: Retention,
+        rules: Rules,
+        tasks: TaskGroup,
     ) -> None:
         self.draining = False
         self._log = log
+        self._rules = rules
+        self._agent_modes = frozenset(one.mode for one in launcher.profiles() if one.protocol != "shell")
         self._owners = owners
         self._launcher = launcher
         self._retention = retention
@@ -62,11 +82,12 @@ class Turns:
         first = sent.turn_id if sent.delivery == "steer" or not state.queue else state.queue[0].turn_id
         return (TurnStarted(turn_id=first), SessionStatus(status="starting"))
 
-    def first_turn(self, state: SessionState) -> Sequence[Event]:
-        """Return what begins the turn of the prompt that waited longest; nothing where none waits."""
-        if not state.queue:
+    def first_turn(self, owner: Owner) -> Sequence[Event]:
+        """Return what begins the turn of the prompt that waited longest; nothing where none waits, or all are held."""
+        queue = owner.state.queue
+        if not queue or owner.holding or owner.closing or self.draining:
             return ()
-        return (TurnStarted(turn_id=state.queue[0].turn_id), SessionStatus(status="starting"))
+        return (TurnStarted(turn_id=queue[0].turn_id), SessionStatus(status="starting"))
 
     def drive(self, owner: Owner, durable: Awaitable[None]) -> None:
         """Have the owner's turn run once *durable* is; whoever drives already, and is about to end, goes on."""
@@ -75,17 +96,40 @@ class Turns:
             owner.driving = anyio.Event()
             self._tasks.start_soon(self._work, owner, owner.driving)
 
+    def go_on(self, owner: Owner, outcome: ApprovalOutcome) -> Awaitable[None]:
+        """Record what became of the question that the turn waits for, and go on: with the turn, or after it."""
+        if isinstance(outcome, ApprovalConfirmed) and outcome.approved:
+            owner.answer = outcome
+            durable = owner.record(outcome, SessionStatus(status="starting"))
+            self.drive(owner, durable)
+            return durable
+        return self._end_waiting(owner, outcome, stop_reason="refused")
+
+    def _end_waiting(self, owner: Owner, *outcomes: Event, stop_reason: StopReason) -> Awaitable[None]:
+        """End the turn that waits for a human, and begin the next."""
+        assert owner.state.turn is not None
+        completed = TurnCompleted(turn_id=owner.state.turn.turn_id, stop_reason=stop_reason)
+        following = self.first_turn(owner)
+        over = (*outcomes, completed)
+        durable = owner.record(*((*over, *following) if following else owner.settled(*over)))
+        if following:
+            self.drive(owner, durable)
+        return durable
+
     async def _work(self, owner: Owner, done: anyio.Event) -> None:
         """Work off the queue. Never raises: a crash becomes events, or the session is folded anew from the log."""
         try:
-            while (running := owner.state.turn) is not None:
+            while (running := owner.state.turn) is not None and not owner.state.waits:
                 assert owner.begun is not None
                 await owner.begun
                 end = await self._run(owner, running)
+                if end is None:
+                    continue
                 completed = TurnCompleted(
                     turn_id=running.turn_id, stop_reason=end.stop_reason, usage=end.usage, cwd=end.cwd
                 )
-                owner.begun = owner.record(completed, *self._after_turn(owner, end))
+                closed = withdrawn(owner.state, running.turn_id)
+                owner.begun = owner.record(*self._over(owner, end, (*closed, completed)))
                 await self._owners.settle(owner, owner.begun)
         except Exception as error:
             logger.exception("session %s stopped; it is folded anew from the log", owner.state.session_id)
@@ -94,26 +138,18 @@ class Turns:
             owner.driving = None
             done.set()
 
-    def _after_turn(self, owner: Owner, end: TurnEnd) -> Sequence[Event]:
+    def _over(self, owner: Owner, end: TurnEnd, over: Sequence[Event]) -> Sequence[Event]:
+        """Return what a turn that is over leaves in the log: with it what follows, the next turn or a status."""
         if self.draining and (owner.state.queue or end.stop_reason == "interrupted"):
-            return (SessionStatus(status="interrupted", reason="The server stopped."),)
-        if owner.closing:
-            return (SessionStatus(status="idle"),)
-        return self.first_turn(owner.state) or (SessionStatus(status="idle"),)
+            return (*over, *interrupted(owner.after(*over), "The server stopped."))
+        following = self.first_turn(owner)
+        return (*over, *following) if following else owner.settled(*over)
 
-    async def _run(self, owner: Owner, running: RunningTurn) -> TurnEnd:
-        state, turn_id = owner.state, TurnId(running.turn_id)
+    async def _run(self, owner: Owner, running: RunningTurn) -> TurnEnd | None:
+        """Return how the turn ended; `None` when it waits for a human."""
+        state = owner.state
         try:
-            if owner.agent is None:
-                owner.agent = self._launcher.launch(
-                    state.session_id, mode=state.mode, working_dir=state.working_dir, emit=partial(self.emit, owner)
-                )
-            command = await whole_text(self._log, state.session_id, running.command)
-            context = await gather(self._log, state, running.context)
-            if owner.cancelled == turn_id or owner.closing or owner.lost is not None:
-                return self._ended(TurnEnd(stop_reason="cancelled"))
-            turn = Turn(turn_id=turn_id, command=command, context=context, cwd=state.cwd)
-            return self._ended(await owner.agent.run(turn))
+            return await self._run_allowed(owner, running)
         except (AgentUnavailable, UnknownMode) as error:
             await self.emit(owner, SessionError(error=str(error), code="agent-unavailable", recoverable=True))
         except BlobNotFound as error:  # of the prompt, which can't be handed over whole
@@ -125,16 +161,84 @@ class Turns:
             await self.emit(owner, SessionError(error="The agent failed.", code="agent-failed", recoverable=True))
         return TurnEnd(stop_reason="error")
 
+    async def _run_allowed(self, owner: Owner, running: RunningTurn) -> TurnEnd | None:
+        state, turn_id = owner.state, TurnId(running.turn_id)
+        answer, owner.answer = owner.answer, None
+        command = await whole_text(self._log, state.session_id, running.command)
+        context = await gather(self._log, state, running.context)
+        if _is_stopped(owner, turn_id):
+            return self._ended(TurnEnd(stop_reason="cancelled"))
+        if answer is not None:
+            command = await self._begin_allowed(owner, running, command, answer)
+        elif state.mode not in self._agent_modes:
+            command = await self._permitted(owner, running, command)
+            if not command:
+                return None if owner.state.waits else TurnEnd(stop_reason="refused")
+        if owner.agent is None:
+            owner.agent = self._launcher.launch(
+                state.session_id, mode=state.mode, working_dir=state.working_dir, emit=partial(self.emit, owner)
+            )
+        if _is_stopped(owner, turn_id):
+            return self._ended(TurnEnd(stop_reason="cancelled"))
+        turn = Turn(turn_id=turn_id, command=command, context=context, cwd=state.cwd)
+        return self._ended(await owner.agent.run(turn))
+
+    async def _begin_allowed(self, owner: Owner, running: RunningTurn, command: str, answer: ApprovalConfirmed) -> str:
+        """Record that what a human allowed begins; return what that is."""
+        custom = answer.custom_command
+        text = running.command if custom is UNSET else custom
+        started = RunStarted(turn_id=running.turn_id, approval_id=answer.approval_id, command=text)
+        await self._owners.settle(owner, owner.record(started))
+        return command if custom is UNSET else custom
+
+    async def _permitted(self, owner: Owner, running: RunningTurn, command: str) -> str:
+        """Return what the turn may run in a shell; nothing where a rule forbids it or a human is asked."""
+        verdict = await self._rules.judge(command_action(owner.state, PROMPT, command))
+        if verdict.effect == "allow" or _is_stopped(owner, running.turn_id):
+            return command
+        if verdict.effect == "ask":
+            asked = self._rules.question(owner.state, running.command, verdict, turn_id=running.turn_id)
+            await self._owners.settle(owner, owner.record(asked, SessionStatus(status="waiting")))
+        else:
+            assert verdict.rule is not None
+            reason = f"{describe(verdict.rule)} forbids this command."
+            await self.emit(owner, SessionError(error=reason, code="denied-by-rule", recoverable=True))
+        return ""
+
     def _ended(self, end: TurnEnd) -> TurnEnd:
         if self.draining and end.stop_reason == "cancelled":
             return replace(end, stop_reason="interrupted")
         return end
 
-    def stop_turn(self, owner: Owner, turn_id: TurnId) -> None:
-        """Have the turn that runs stopped."""
+    def stop_turn(self, owner: Owner, turn_id: TurnId) -> Awaitable[None] | None:
+        """Have the turn stopped; one that waits for a human is over at once, durably when the awaitable returns."""
         owner.cancelled = turn_id
+        if owner.state.waits:
+            return self._end_waiting(owner, *withdrawn(owner.state, turn_id), stop_reason="cancelled")
         if owner.agent is not None:
             self._tasks.start_soon(_cancel_agent, owner.agent)
+        return None
+
+    async def working(self, session_id: SessionId) -> Owner:
+        """Return the owner for something that begins work. Raises Draining, SessionNotFound for a session that ends."""
+        owner = await self._owners.get(session_id)
+        self.refuse_while_draining()
+        if owner.closing:
+            raise SessionNotFound(session_id)
+        return owner
+
+    async def forget(self, session_id: SessionId) -> None:
+        """Forget what was answered for a session that is gone. Raises LogFull, LogUnavailable."""
+        await self._rules.forget_session(session_id)
+
+    def refuse_while_draining(self) -> None:
+        """Raise Draining once the server takes nothing new."""
+        if self.draining:
+            raise Draining("The server is about to stop; try again when it is back.")
+
+
+def _is_stopped(owner: Owner, turn_id: str) -> bool:
+    return owner.cancelled == turn_id or owner.closing or owner.lost is not None
 
 
 async def _cancel_agent(agent: Agent) -> None:

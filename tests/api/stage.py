@@ -18,7 +18,10 @@ from api.wiring import Core
 from contracts.events import Event
 from contracts.requests import CreateSession, SubmitPrompt
 from contracts.views import Agent as AgentProfile
+from contracts.views import Rule
 from domain.access import OWNER, FailedAttempts, Principal
+from domain.approvals import Approvals
+from domain.commands import Commands
 from domain.contexts import Contexts
 from domain.copies import Copies
 from domain.doorkeeper import Doorkeeper
@@ -27,10 +30,12 @@ from domain.exports import Exports
 from domain.ids import SessionId
 from domain.owners import Owners
 from domain.places import Places
+from domain.policy import Policy
 from domain.ports import Agent, Emit, Turn, TurnEnd, Usage
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
+from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
 from domain.turns import Turns
@@ -43,6 +48,8 @@ from tests.fakes import FakeWorkspace, FakeWorktrees
 TOKEN = "the-token-of-these-tests-is-no-secret-at-all"
 WORKING_DIR = "/srv/project"
 WAIT = "wait"
+ASKED = "ask a human first"
+POLICY = [Rule(rule_id="configured_1", source="configured", effect="ask", command="ask *")]
 LONG = "a long prompt " * 5000
 _SAMPLES = Path(__file__).parents[2] / "openapi" / "examples"
 _SAID = ("agent-thought", "plan-updated", "tool-call", "session-output", "usage-updated", "agent-message")
@@ -148,6 +155,8 @@ class Stage:
         )
         self.session_ids: list[str] = []
         self.blob_id = ""
+        self.asking_id = ""
+        self.approval_id = ""
         self.core: Core
         self._app: Any = None
 
@@ -170,7 +179,8 @@ class Stage:
         system = SystemLog(log=log, clock=clock)
         owners = Owners(log=log, clock=clock, tasks=tasks)
         retention = Retention(log=log, owners=owners, system=system, clock=clock, most_bytes=1 << 20, most_ms=1 << 40)
-        turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, tasks=tasks)
+        rules = Rules(policy=Policy(POLICY), system=system, clock=clock, audit=audit, approval_ms=1 << 40)
+        turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, rules=rules, tasks=tasks)
         workspace = OneDirectory(WORKING_DIR)
         places = Places(log=log, workspace=workspace, worktrees=FakeWorktrees(WORKING_DIR), system=system)
         sessions = Sessions(
@@ -184,6 +194,7 @@ class Stage:
             limits=Limits(prompt_bytes=256 * 1024, queue=32),
         )
         credentials = LastingCredentials(files=FilesInMemory(), clock=clock, monotonic=time.monotonic)
+        commands = Commands(owners=owners, turns=turns, rules=rules, launcher=launcher, tasks=tasks)
         core = Core(
             log=log,
             clock=clock,
@@ -201,6 +212,11 @@ class Stage:
             ),
             audit=audit,
             sessions=sessions,
+            commands=commands,
+            approvals=Approvals(
+                log=log, owners=owners, turns=turns, commands=commands, rules=rules, clock=clock, audit=audit
+            ),
+            rules=rules,
             reading=Reading(log=log, clock=clock),
             contexts=Contexts(log=log, workspace=workspace),
             machine=EmptyMachine(),
@@ -214,6 +230,11 @@ class Stage:
         services = await stack.enter_async_context(open_services(core, self.settings))
         self._app = create_app(services, self.settings, port=8780)
         self.session_ids = [await self._seed(sessions, command) for command in (LONG, WAIT, "say all there is")]
+        self.asking_id = await self._seed(sessions, ASKED)
+        with anyio.fail_after(5):
+            while not (questions := await core.approvals.pending(SessionId(self.asking_id))):
+                await anyio.lowlevel.checkpoint()
+        self.approval_id = questions[0].approval_id
         (sent,) = (await log.read(SessionId(self.session_ids[0]), after=0, limit=9, types={"command-sent"})).events
         self.blob_id = msgspec.json.decode(sent.data)["command"]["blobId"]
 

@@ -40,6 +40,8 @@ async def gates(door: Door) -> Gates:
         projects=unused,
         places=unused,
         exports=unused,
+        approvals=unused,
+        rules=unused,
         streams=unused,
         launcher=unused,
         metrics=unused,

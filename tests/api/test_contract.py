@@ -70,6 +70,8 @@ def map_path_parameters(context: Any, path_parameters: Any) -> Any:
         known = {"sessionId": STAGE.session_ids[len(session_id) % 3]}
         if is_identifier(str(path_parameters.get("blobId", ""))):
             known = {"sessionId": STAGE.session_ids[0], "blobId": STAGE.blob_id}
+        if is_identifier(str(path_parameters.get("approvalId", ""))):
+            known = {"sessionId": STAGE.asking_id, "approvalId": STAGE.approval_id}
         return {**path_parameters, **known}
     return path_parameters
 

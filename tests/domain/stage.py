@@ -12,28 +12,41 @@ from anyio.lowlevel import checkpoint
 from contracts.codec import decode_event
 from contracts.events import Event, SessionStatus, TurnCompleted, TurnStarted
 from contracts.requests import SubmitPrompt
-from contracts.views import PromptAccepted
+from contracts.views import PromptAccepted, Rule
+from domain.approvals import Approvals
+from domain.commands import Commands
 from domain.contexts import Contexts
 from domain.copies import Copies
 from domain.exports import Exports
 from domain.ids import SessionId, TurnId
 from domain.owners import Owners
 from domain.places import Places
+from domain.policy import Policy
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
+from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.state import SessionState, apply, begin
 from domain.system import SystemLog
 from domain.turns import Turns
+from tests.access.stage import RecordedAudit
 from tests.factories import make_create
 from tests.fakes import FakeClock, FakeLauncher, FakeWorkspace, FakeWorktrees, FaultyEventLog, Play, answer
 
-LIMITS = {"prompt_bytes": 256 * 1024, "queue": 3, "retention_bytes": 1 << 30, "retention_ms": 1 << 40}
+LIMITS = {
+    "prompt_bytes": 256 * 1024,
+    "queue": 3,
+    "retention_bytes": 1 << 30,
+    "retention_ms": 1 << 40,
+    "approval_ms": 60_000,
+}
 
 
 class Stage:
-    def __init__(self, tasks: TaskGroup, *, play: Play, log: FaultyEventLog | None, **limits: int) -> None:
+    def __init__(
+        self, tasks: TaskGroup, *, play: Play, log: FaultyEventLog | None, rules: Sequence[Rule], **limits: int
+    ) -> None:
         self.tasks = tasks
         self.log = log or FaultyEventLog()
         self.clock = FakeClock()
@@ -52,8 +65,21 @@ class Stage:
             most_bytes=limits.pop("retention_bytes"),
             most_ms=limits.pop("retention_ms"),
         )
+        self.audit = RecordedAudit()
+        self.rules = Rules(
+            policy=Policy(rules),
+            system=self.system,
+            clock=self.clock,
+            audit=self.audit,
+            approval_ms=limits.pop("approval_ms"),
+        )
         self.turns = Turns(
-            log=self.log, owners=self.owners, launcher=self.launcher, retention=self.retention, tasks=tasks
+            log=self.log,
+            owners=self.owners,
+            launcher=self.launcher,
+            retention=self.retention,
+            rules=self.rules,
+            tasks=tasks,
         )
         self.worktrees = FakeWorktrees(*self.workspace.paths)
         self.places = Places(log=self.log, workspace=self.workspace, worktrees=self.worktrees, system=self.system)
@@ -69,6 +95,18 @@ class Stage:
             places=self.places,
             clock=self.clock,
             limits=Limits(**limits),
+        )
+        self.commands = Commands(
+            owners=self.owners, turns=self.turns, rules=self.rules, launcher=self.launcher, tasks=tasks
+        )
+        self.approvals = Approvals(
+            log=self.log,
+            owners=self.owners,
+            turns=self.turns,
+            commands=self.commands,
+            rules=self.rules,
+            clock=self.clock,
+            audit=self.audit,
         )
 
     async def open(self, **members: Any) -> SessionId:
@@ -112,11 +150,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(*, play: Play = answer, log: FaultyEventLog | None = None, **limits: int) -> AsyncIterator[Stage]:
+async def staged(
+    *, play: Play = answer, log: FaultyEventLog | None = None, rules: Sequence[Rule] = (), **limits: int
+) -> AsyncIterator[Stage]:
     """Open the sessions of one server; at the end it is gone, as if killed."""
     with fail_after(10):
         async with create_task_group() as tasks:
-            yield Stage(tasks, play=play, log=log, **limits)
+            yield Stage(tasks, play=play, log=log, rules=rules, **limits)
             tasks.cancel_scope.cancel()
 
 

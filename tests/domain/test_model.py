@@ -49,7 +49,7 @@ class Player:
         self.stage: Any = None
 
     def serve(self, tasks: TaskGroup) -> None:
-        self.stage = Stage(tasks, play=self.play, log=self.log, queue=4)
+        self.stage = Stage(tasks, play=self.play, log=self.log, rules=(), queue=4)
 
     async def play(self, agent: FakeAgent, turn: Turn) -> TurnEnd:
         self.ran.append(turn.turn_id)

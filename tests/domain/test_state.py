@@ -167,7 +167,7 @@ def test_an_event_changes_this_and_nothing_else(before: SessionState, event: Eve
 
 
 SILENT = [
-    SessionOutput, SessionError, AgentMessage, AgentThought, RunStarted, OperationsError,
+    SessionOutput, SessionError, AgentMessage, AgentThought, OperationsError,
     *get_args(SystemEvent),
 ]  # fmt: skip
 
@@ -213,11 +213,30 @@ def test_a_crash_is_told_where_something_was_at_work(status: Status, *, turn: bo
     assert not interruption(after, "gone")
 
 
-def test_a_question_outlives_a_crash() -> None:
-    state = fold(QUESTION, make_status("waiting"), state=RUNNING)
+def test_a_question_of_the_turn_outlives_a_crash() -> None:
+    state = fold(replace(QUESTION, turn_id=TURN_ID), make_status("waiting"), state=RUNNING)
 
     assert interruption(state, "gone") == ()
+    assert state.waits
     assert not state.at_rest
+
+
+def test_a_crash_ends_what_ran_beside_a_question_and_the_session_waits_on() -> None:
+    state = fold(QUESTION, RunStarted(turn_id=OTHER_ID, command="make"), make_status("running"))
+
+    truth = interruption(state, "gone")
+    after = fold(*truth, state=state)
+
+    assert [getattr(event, "status", getattr(event, "stream", None)) for event in truth] == [
+        "exit", "interrupted", "waiting"
+    ]  # fmt: skip
+    assert (state.runs, after.runs, after.standing, after.at_rest) == ((OTHER_ID,), (), "waiting", False)
+    assert not interruption(after, "gone")
+
+
+def test_a_run_of_the_turn_is_the_turn_s_business() -> None:
+    assert changes(RUNNING, RunStarted(turn_id=TURN_ID, command="make")) == {}
+    assert changes(NEW, RunStarted(command="make")) == {}
 
 
 @pytest.mark.parametrize("status", get_args(Status))
