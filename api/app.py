@@ -74,5 +74,6 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         exception_handlers={Exception: answer},
         request_class=StrictRequest,
+        logging_config=None,  # its own would take the place of api/logs.py
         plugins=[Documents(version=VERSION)],
     )

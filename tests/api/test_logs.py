@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from typing_extensions import override
 
+from api.app import create_litestar
 from api.logs import configure_logs
 
 HOSTILE = "a\nINFO fake\r\x1b[2J\x07\x9b\x7f\u2028\u202e\udcff"
@@ -74,3 +75,13 @@ def test_what_weighs_less_than_the_level_is_left_out() -> None:
     logging.getLogger("api").info("quiet")
 
     assert stream.getvalue() == ""
+
+
+def test_the_application_leaves_the_logs_as_they_are() -> None:
+    stream = io.StringIO()
+    configure_logs("info", stream=stream)
+
+    create_litestar()
+    logging.getLogger("api").info("still ours")
+
+    assert msgspec.json.decode(stream.getvalue())["message"] == "still ours"
