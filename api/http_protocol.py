@@ -221,7 +221,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     @override
     def _should_upgrade(self) -> bool:
-        return super()._should_upgrade() and self._path() in self.limits.websocket_paths
+        possible = self.parser.get_http_version() == "1.1" and self._path() in self.limits.websocket_paths
+        return possible and super()._should_upgrade()
 
     def _put(self, chunk: bytes) -> bool:
         if self.flow.write_paused or self.transport.is_closing():

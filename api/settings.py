@@ -242,6 +242,8 @@ def _in_words(name: str, reason: str) -> str:
     kind = _TYPES[name].__origin__
     if get_origin(kind) is Literal:
         return f"give one of {', '.join(get_args(kind))}."
+    if kind is date:
+        return "give a day such as 2027-12-31."
     for word, meaning in TYPES.items():
         reason = reason.replace(f"`{word}`", meaning)
     return reason

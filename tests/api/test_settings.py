@@ -278,6 +278,9 @@ def test_the_variables_of_the_commands_are_none_of_the_servers(cwd: Path) -> Non
         ("roots = []", "key `roots`"),
         ("roots = 'x'", "key `roots`"),
         ("data-dir = 5", "key `data-dir`"),
+        ("legacy-sunset = 5", "give a day such as"),
+        ("legacy-sunset = '2027-02-30'", "give a day such as"),
+        ("legacy = 'on'", "give one of bridge, redirect, off"),
     ],
 )
 def test_an_error_names_the_place_in_the_file(cwd: Path, tmp_path: Path, text: str, says: str) -> None:

@@ -36,6 +36,13 @@ class Socket:
                 if message["type"] == "websocket.send" and (said := json.loads(message["text"]))["type"] == type_:
                     return said
 
+    async def closed(self) -> int:
+        """Return the code with which it was closed."""
+        with anyio.fail_after(SECONDS):
+            while (message := await self.out.receive())["type"] != "websocket.close":
+                pass
+        return int(message["code"])
+
     async def run(self, app: Any) -> None:
         headers = [(b"host", b"testserver"), (b"authorization", f"Bearer {TOKEN}".encode())]
         scope = {
@@ -154,6 +161,19 @@ async def test_bodies_go_back_into_their_event_as_far_as_they_fit(stage: Stage) 
     assert contents[0] == json.loads(encode(missing.content))
     assert contents[1:3] == ["x" * size] * 2
     assert contents[3] == json.loads(encode(operations[2].content))
+
+
+async def test_a_socket_that_follows_nothing_and_says_nothing_is_closed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.legacy.bridge.IDLE_SECONDS", 0.1)
+    async with subscribed(stage, stage.session_ids[0]) as follows, subscribed(stage, stage.session_ids[0]) as idles:
+        await idles.say(type="unsubscribe", sessionId=stage.session_ids[0])
+        await idles.hear("unsubscribed")
+
+        assert await idles.closed() == 1001
+        await follows.say(type="ping")
+        await follows.hear("pong")
 
 
 @pytest.mark.parametrize(
