@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from api.settings import described
+from api.settings import FILE_ONLY, described
 from contracts import catalog
 from contracts.codec import encode
 from contracts.events import CURSOR_PATTERN, ID_PATTERN, MAX_SAFE_INTEGER
@@ -81,10 +81,14 @@ def event_reference(samples: Mapping[str, bytes]) -> str:
 def settings_reference() -> str:
     """Return the page of the settings."""
     rows = (
-        f"| `{name.replace('_', '-')}` | `TOWPATH_{name.upper()}` | {_default(default)} | {text} |\n"
+        f"| `{name.replace('_', '-')}` | {_variable(name)} | {_default(default)} | {text} |\n"
         for name, default, text in described()
     )
     return _SETTINGS + "".join(rows)
+
+
+def _variable(name: str) -> str:
+    return "" if name in FILE_ONLY else f"`TOWPATH_{name.upper()}`"
 
 
 def _default(value: object) -> str:

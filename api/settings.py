@@ -29,6 +29,7 @@ from domain.policy import Policy
 
 CONFIG_NAME = "towpath.toml"
 _PREFIX = "TOWPATH_"
+FILE_ONLY = frozenset({"rules"})
 _OF_COMMANDS = {"url", "token"}  # where `towpath run` and its like find a server; the server itself takes neither
 _MIB = 1024 * 1024
 
@@ -83,7 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 86400
     rules: Annotated[
         tuple[RuleSetting, ...],
-        Meta(description="What runs, is asked or is forbidden: tables, in the file alone; docs/approvals.md."),
+        Meta(description="What runs, is asked or is forbidden: see approvals.md."),
     ] = ()
     streams_per_token: Annotated[Positive, Meta(description="Streams open at once by one token.")] = 64
     streams: Annotated[Positive, Meta(description="Streams open at once in all.")] = 1000
@@ -210,8 +211,8 @@ def _from_environ(variables: Mapping[str, str], cwd: Path) -> dict[str, _Given]:
             f"{_suggestion(name.upper(), map(str.upper, _TYPES), prefix=_PREFIX) or ' Unset it.'}"
         )
     given = {}
-    if "rules" in variables:
-        raise SettingsError(f"{_PREFIX}RULES can't be given in the environment: write [[rules]] into {CONFIG_NAME}.")
+    for name in variables.keys() & FILE_ONLY:
+        raise SettingsError(f"{_PREFIX}{name.upper()} can't be given in the environment: write it into {CONFIG_NAME}.")
     for name, text in variables.items():
         where = f"the environment variable {_PREFIX}{name.upper()}"
         if not text.strip():

@@ -301,3 +301,54 @@ def test_a_file_that_is_no_text_is_refused(cwd: Path, tmp_path: Path) -> None:
         load(cwd, config=str(path))
     with pytest.raises(SettingsError, match="can't be read"):
         load(cwd, config=str(tmp_path))
+
+
+RULES = """
+approval-seconds = 60
+[[rules]]
+effect = "allow"
+command = "git *"
+working-dir = "work/**"
+[[rules]]
+effect = "ask"
+mode = "shell"
+kind = "prompt"
+path = "src/**"
+"""
+
+
+def test_rules_are_read_in_their_order_and_their_directories_count_from_the_file(cwd: Path, tmp_path: Path) -> None:
+    settings = load(cwd, config=write(tmp_path / "etc" / "towpath.toml", RULES))
+
+    assert settings.approval_seconds == 60
+    assert [(rule.rule_id, rule.source, rule.effect, rule.command) for rule in settings.policy] == [
+        ("configured_1", "configured", "allow", "git *"),
+        ("configured_2", "configured", "ask", msgspec.UNSET),
+    ]
+    assert settings.policy[0].working_dir == str(tmp_path / "etc" / "work" / "**")
+    assert (settings.policy[1].mode, settings.policy[1].kind, settings.policy[1].path) == ("shell", "prompt", "src/**")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('effect = "maybe"', "maybe"),
+        ('effect = "allow"\ncommands = "ls"', "commands"),
+        ('command = "ls"', "effect"),
+        ('effect = "allow"\ncommand = "sudo *"', "rule 1: it would allow every program"),
+        ('effect = "deny"\ncommand = "a | *"', "rule 1: a pattern with `*`"),
+    ],
+)
+def test_a_rule_that_can_not_be_meant_is_refused_with_the_reason(
+    text: str, reason: str, cwd: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load(cwd, config=write(tmp_path / "towpath.toml", f"[[rules]]\n{text}\n"))
+
+    assert "key `rules`" in str(refusal.value)
+    assert reason in str(refusal.value)
+
+
+def test_rules_are_not_taken_from_the_environment(cwd: Path) -> None:
+    with pytest.raises(SettingsError, match="TOWPATH_RULES"):
+        load(cwd, {"TOWPATH_RULES": "allow"})
