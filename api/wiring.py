@@ -48,6 +48,7 @@ from infrastructure.worktrees.worktrees import GitWorktrees
 
 RETENTION_CHECK_SECONDS = 60
 EXPIRY_CHECK_SECONDS = 1
+MOVE_WAIT_SECONDS = 30  # proxies give up after a minute
 DRAIN_SECONDS = 10
 
 
@@ -179,7 +180,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             reading=Reading(log=log, clock=clock),
             machine=HostMachine(data_dir.path / "towpath.db"),
             contexts=Contexts(log=log, workspace=workspace),
-            copies=Copies(log=log, owners=owners, places=places, clock=clock),
+            copies=Copies(log=log, owners=owners, places=places, clock=clock, wait_seconds=MOVE_WAIT_SECONDS),
             projects=projects,
             places=places,
             exports=Exports(log=log),

@@ -66,7 +66,7 @@ class MoveSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Where a session goes on: a project (``null``: none), a directory, or both.
 
     A project alone leaves a session where it is that works in the project's root directory, and takes any other there.
-    ``wait``: until no turn runs, a minute at most.
+    ``wait``: until no turn runs, half a minute at most.
     """
 
     forms = ({"projectId": {}}, {"workingDir": {}}, {"projectId": {}, "workingDir": {}})

@@ -1,7 +1,6 @@
 """The use cases that take a session elsewhere: duplicate, fork, move."""
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 
 import anyio
@@ -45,9 +44,9 @@ from domain.texts import Texts
 
 # All of a fork goes into one commit, and so through memory; twice what is kept of a session by default.
 FORK_BYTES = 512 * 1024 * 1024
-WAIT_SECONDS = 60
-# Quotes inside of texts are escaped, so that only members match.
-_blob_ids = re.compile(rb'"blobId":"([a-zA-Z0-9_-]{8,32})"').findall
+# What a body may be known by; a plan is kept as one, under its own id. Quotes inside of texts are escaped, so that only
+# members match.
+_body_ids = re.compile(rb'"(?:blobId|planId)":"([a-zA-Z0-9_-]{8,32})"').findall
 
 
 class _Copy(Struct):
@@ -69,13 +68,14 @@ class _Copy(Struct):
 
 
 class Copies:
-    """Makes sessions of sessions, and moves them."""
+    """Makes sessions of sessions, and moves them; who waits for a turn's end does so for *wait_seconds* at most."""
 
-    def __init__(self, *, log: EventLog, owners: Owners, places: Places, clock: Clock) -> None:
+    def __init__(self, *, log: EventLog, owners: Owners, places: Places, clock: Clock, wait_seconds: float) -> None:
         self._log = log
         self._owners = owners
         self._places = places
         self._clock = clock
+        self._wait_seconds = wait_seconds
 
     async def duplicate(self, session_id: SessionId) -> views.Session:
         """Make a session with the same settings and nothing in its log.
@@ -190,7 +190,7 @@ class Copies:
                     elif copy is not None:
                         copy.add(replace(event, session_id=copy_id))
                         copy.size += len(recorded.data)
-                        wanted.update(_blob_ids(recorded.data))
+                        wanted.update(_body_ids(recorded.data))
                 if copy is None or copy.size > FORK_BYTES:
                     break
                 after = batch.upto
@@ -199,7 +199,7 @@ class Copies:
             copy = None
         if copy is None:
             raise NotForkable("The beginning of the session's log is no longer kept.", session_id=session_id)
-        await self._read_blobs(session_id, copy, sorted(wanted))
+        await self._read_bodies(session_id, copy, sorted(wanted))
         return copy
 
     def _begin(self, event: SessionCreated, session_id: SessionId, copy_id: SessionId, last: int) -> _Copy:
@@ -211,13 +211,15 @@ class Copies:
         )
         return _Copy([created], begin(created))
 
-    async def _read_blobs(self, session_id: SessionId, copy: _Copy, wanted: Sequence[bytes]) -> None:
-        for name in wanted:
-            if copy.size > FORK_BYTES:
-                break
+    async def _read_bodies(self, session_id: SessionId, copy: _Copy, wanted: list[bytes]) -> None:
+        """Read the bodies that a history names, and those that a plan among them names."""
+        while wanted and copy.size <= FORK_BYTES:
+            name = wanted.pop().decode()
             with suppress(BlobNotFound):  # a tool's input may have any members
-                data = copy.blobs[name.decode()] = await self._log.blob(session_id, name.decode())
-                copy.size += len(data)
+                if name not in copy.blobs:
+                    data = copy.blobs[name] = await self._log.blob(session_id, name)
+                    copy.size += len(data)
+                    wanted += _body_ids(data)
         if copy.size > FORK_BYTES:
             raise NotForkable(f"The history is over {FORK_BYTES} bytes: name a smaller `atSeq`.", session_id=session_id)
 
@@ -259,7 +261,7 @@ class Copies:
 
     async def _idle(self, session_id: SessionId, *, wait: bool) -> Owner:
         """Return the owner of a session in which no turn runs, as soon as that is so. Raises SessionBusy."""
-        deadline = anyio.current_time() + (WAIT_SECONDS if wait else 0)
+        deadline = anyio.current_time() + (self._wait_seconds if wait else 0)
         while True:
             woken = anyio.Event()
             end = self._log.watch(session_id, woken.set)

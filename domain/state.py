@@ -81,6 +81,11 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     plans: tuple[KnownPlan, ...] = ()
 
     @property
+    def inherited(self) -> int:
+        """Up to which seq the events were another session's: plans from there can be read here, not executed."""
+        return 0 if self.origin is UNSET or self.origin.kind == "duplicate" else self.origin.seq
+
+    @property
     def held(self) -> bool:
         """Whether the queue waits for a human: nothing runs by surprise after a restart."""
         return self.turn is None and bool(self.queue)

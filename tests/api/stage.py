@@ -16,7 +16,7 @@ from api.serving import open_services
 from api.settings import Settings
 from api.wiring import Core
 from contracts.events import Event
-from contracts.requests import CreateSession, SubmitPrompt
+from contracts.requests import CreateProject, CreateSession, SubmitPrompt
 from contracts.views import Agent as AgentProfile
 from contracts.views import Rule
 from domain.access import OWNER, FailedAttempts, Principal
@@ -157,6 +157,7 @@ class Stage:
         self.blob_id = ""
         self.asking_id = ""
         self.approval_id = ""
+        self.project_id = ""
         self.core: Core
         self._app: Any = None
 
@@ -220,7 +221,7 @@ class Stage:
             reading=Reading(log=log, clock=clock),
             contexts=Contexts(log=log, workspace=workspace),
             machine=EmptyMachine(),
-            copies=Copies(log=log, owners=owners, places=places, clock=clock),
+            copies=Copies(log=log, owners=owners, places=places, clock=clock, wait_seconds=0.05),
             projects=Projects(log=log, system=system, owners=owners, places=places),
             places=places,
             exports=Exports(log=log),
@@ -229,6 +230,7 @@ class Stage:
         self.core = core
         services = await stack.enter_async_context(open_services(core, self.settings))
         self._app = create_app(services, self.settings, port=8780)
+        self.project_id = (await core.projects.create(CreateProject(name="P", root_dir=WORKING_DIR))).project_id
         self.session_ids = [await self._seed(sessions, command) for command in (LONG, WAIT, "say all there is")]
         self.asking_id = await self._seed(sessions, ASKED)
         with anyio.fail_after(5):

@@ -12,8 +12,11 @@ from contracts.events import (
     ApprovalExpired,
     ApprovalRequest,
     CommandSent,
+    DeleteOperation,
     LargeBody,
+    OperationsDetected,
     Origin,
+    SessionError,
     SessionStatus,
     SessionUpdated,
     TerminalClosed,
@@ -24,6 +27,7 @@ from contracts.events import (
 from contracts.requests import CreateProject, ForkSession, MoveSession, UpdateSession
 from domain import copies
 from domain.errors import (
+    BlobNotFound,
     InvalidWorkingDir,
     IsolationUnavailable,
     LogFull,
@@ -33,7 +37,7 @@ from domain.errors import (
     SessionNotFound,
 )
 from domain.ids import SessionId, make_id
-from domain.ports import ListingFilter, StoredSnapshot, Turn, TurnEnd
+from domain.ports import Blob, ListingFilter, StoredSnapshot, Turn, TurnEnd
 from domain.reading import fold
 from tests.domain.stage import Stage, ends, folded, of, staged, status
 from tests.fakes import FakeAgent, answer, wait, work
@@ -45,6 +49,11 @@ async def fork(stage: Stage, session_id: SessionId, **members: Any) -> SessionId
 
 async def listed(stage: Stage) -> set[str]:
     return {row.listing.session_id for row in await stage.log.page(ListingFilter(), before=None, limit=100)}
+
+
+async def found(stage: Stage, word: str) -> set[str]:
+    page = await stage.log.page(ListingFilter(words=(word,)), before=None, limit=100)
+    return {row.listing.session_id for row in page}
 
 
 async def busy(agent: FakeAgent, turn: Turn) -> TurnEnd:
@@ -185,7 +194,29 @@ async def test_large_bodies_are_copied() -> None:
 
         (sent,) = of(await stage.events(copy_id), CommandSent)
         assert isinstance(sent.command, LargeBody)
+        assert await found(stage, "long") == {copy_id}
         assert (await stage.log.blob(copy_id, sent.command.blob_id)).decode() == command
+
+
+async def test_a_plan_is_copied_with_the_bodies_that_it_names_and_known_as_inherited() -> None:
+    async with staged() as stage:
+        original = await stage.open()
+        plan, body, alien = (make_id() for _ in range(3))
+        owner = await stage.owners.get(original)
+        detected = OperationsDetected(plan_id=plan, operations=[DeleteOperation(path="a")])
+        bodies = [Blob(plan, b'{"diff":{"blobId":"%s"}}' % body.encode()), Blob(body, b"diff"), Blob(alien, b"x")]
+        said = SessionError(error='"blobId":"neverwasabody"', code="x", recoverable=True)
+        await owner.record(detected, said, blobs=bodies)
+
+        copy_id = await fork(stage, original)
+
+        assert await stage.log.blob(copy_id, body) == b"diff"
+        with pytest.raises(BlobNotFound):
+            await stage.log.blob(copy_id, alien)
+        state = folded(await stage.events(copy_id))
+        assert [known.plan_id for known in state.plans] == [plan]
+        assert state.plans[0].seq <= state.inherited == 4
+        assert folded(await stage.events(original)).inherited == 0
 
 
 async def test_only_what_the_log_holds_can_be_forked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,9 +336,9 @@ async def test_who_waits_moves_once_nothing_runs() -> None:
         assert events[-1].working_dir == "/srv/other"
 
 
-async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "WAIT_SECONDS", 0.01)
+async def test_waiting_has_an_end() -> None:
     async with staged(play=work) as stage:
+        stage.copies._wait_seconds = 0.01
         session_id = await stage.open()
         await stage.submit(session_id)
         await stage.running(session_id)
