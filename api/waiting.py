@@ -10,9 +10,8 @@ import anyio
 from contracts.codec import decode_event
 from contracts.events import ApprovalConfirmed, ApprovalExpired, ApprovalRequest, Event, SessionDeleted
 from domain.errors import CursorExpired, NotFound, Unavailable
-from domain.ids import SessionId
 from domain.measures import LONG_SECONDS, Histogram
-from domain.ports import Clock, EventLog, ListingFilter
+from domain.ports import Clock, EventLog
 from domain.reading import Reading
 
 logger = logging.getLogger(__name__)
@@ -71,15 +70,12 @@ class Waiting:
 
     async def _begin(self) -> None:
         """Find the questions that outlived a restart."""
-        before: tuple[int, SessionId] | None = None
         with suppress(Unavailable):
-            while rows := await self._log.page(ListingFilter(status="waiting"), before=before, limit=PAGE):
-                for listing, head, _ in rows:
-                    with suppress(NotFound, Unavailable):
-                        snapshot = await self._reading.snapshot(listing.session_id)
-                        for question in snapshot.state.pending_approvals:
-                            self._asked[listing.session_id, question.approval_id] = question.timestamp
-                    before = head.last_activity, listing.session_id
+            for session_id in await self._log.restless():
+                with suppress(NotFound, Unavailable):
+                    snapshot = await self._reading.snapshot(session_id)
+                    for question in snapshot.state.pending_approvals:
+                        self._asked[session_id, question.approval_id] = question.timestamp
 
     async def _read(self, after: int) -> int:
         while True:

@@ -16,7 +16,10 @@ LegacyText = str | None
 
 
 class LegacyRequest(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an old client says. The text of a prompt is in any of ``command``, ``message`` and ``content``."""
+    """What an old client says. The text of a prompt is in any of ``command``, ``message`` and ``content``.
+
+    Silence is never a yes: an answer to a question says ``approved``.
+    """
 
     type: Annotated[str, Meta(max_length=64)]
     session_id: LegacyId = None
@@ -24,6 +27,10 @@ class LegacyRequest(Struct, frozen=True, kw_only=True, rename="camel"):
     command: LegacyText = None
     message: LegacyText = None
     content: LegacyText = None
+    approval_id: LegacyId = None
+    approved: bool | None = None
+    option_id: LegacyText = None
+    custom_command: LegacyText = None
 
 
 class LegacyNotice(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -78,6 +85,16 @@ class LegacyCancelAccepted(LegacyNotice, frozen=True, kw_only=True, tag="cancel-
     success: Literal[True] = True
     session_id: Identifier
     turn_id: Identifier
+
+
+class LegacyApprovalAccepted(LegacyNotice, frozen=True, kw_only=True, tag="approval-accepted"):
+    """The answer counts: it is the first."""
+
+    success: Literal[True] = True
+    session_id: Identifier
+    approval_id: Identifier
+    approved: bool
+    option_id: str
 
 
 class Pong(LegacyNotice, frozen=True, kw_only=True, tag="pong"):

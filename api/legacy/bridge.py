@@ -1,12 +1,11 @@
 """One old client's WebSocket: what it says becomes use cases, the sessions it subscribes to become old messages.
 
 There is no queue per client here either: each subscription is a cursor into the log, read on when what was read before
-is written. A client that takes nothing is cut as a stream is, and says in its own words where it wants to go on.
+is written. A client that takes nothing is cut, as streams are.
 """
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,16 +16,15 @@ from litestar.datastructures import State
 from msgspec import UNSET, Struct
 
 from api.gates import Visitor
-from api.legacy.policy import CHAT_PATH, DEPRECATED, EVENTS_SUCCESSOR, SESSIONS_SUCCESSOR, Legacy
+from api.legacy.messages import ACTIONS, TYPES, Messages, complaint
+from api.legacy.policy import CHAT_PATH, EVENTS_SUCCESSOR, Legacy
 from api.parameters import MOST_SESSIONS
 from api.problems import of_domain
 from api.streams import CloseReason, Source, Stream, Streams
 from api.version import VERSION
-from api.words import in_words
-from contracts.codec import MalformedBody, decode_body, decode_event, encode
-from contracts.events import AgentMessage, SessionOutput
+from contracts.codec import MalformedBody, decode_body, encode
 from contracts.legacy import (
-    Deprecation,
+    LegacyApprovalAccepted,
     LegacyCancelAccepted,
     LegacyConnected,
     LegacyError,
@@ -37,12 +35,13 @@ from contracts.legacy import (
     Subscribed,
     Unsubscribed,
 )
-from contracts.requests import SubmitPrompt
+from contracts.requests import AnswerApproval, SubmitPrompt
 from domain.access import Principal
+from domain.approvals import Approvals
 from domain.cursors import format_cursor
 from domain.errors import CursorExpired, InvalidParameter, NotFound, TowpathError, Unavailable
 from domain.ids import SessionId, TurnId, is_identifier
-from domain.ports import Audit, Recorded
+from domain.ports import Audit
 from domain.reading import Reading
 from domain.sessions import Sessions
 
@@ -50,32 +49,9 @@ Socket = WebSocket[Visitor, Principal, State]
 
 logger = logging.getLogger(__name__)
 
-KNOWN_TYPES = frozenset(
-    {
-        "session-created",
-        "session-deleted",
-        "session-error",
-        "session-output",
-        "session-status",
-        "operations-detected",
-        "operations-error",
-        "operations-executed",
-        "approval-confirmed",
-        "approval-expired",
-        "approval-request",
-    }
-)
-"""The old server's events, which go out as they are recorded."""
-TYPES = KNOWN_TYPES | {"agent-message"}
-_WITH_BODIES = frozenset({"approval-request", "operations-detected", "operations-error"})
-WHOLE_BYTES = 512 * 1024
-"""How much text that was too large for its event is put back into a message: old clients can't fetch it."""
 IDLE_SECONDS = 300.0
 """A socket that follows nothing and says nothing for so long is closed."""
 CLOSE_SECONDS = 2.0
-PROMPT_TYPES = frozenset({"prompt", "command", "chat-message"})
-CANCEL_TYPES = frozenset({"cancel", "interrupt", "stop"})
-
 GOING_AWAY, UNSUPPORTED, POLICY, FAILED, RESTART, TRY_AGAIN, MOVED = 1001, 1003, 1008, 1011, 1012, 1013, 4308
 """Close codes (RFC 6455, 7.4); 4308 is of the range for private use, and named after the HTTP status."""
 CLOSINGS: dict[CloseReason, tuple[int, str]] = {
@@ -101,6 +77,7 @@ class Bridge:
         socket: Socket,
         stream: Stream,
         live: Sessions,
+        approvals: Approvals,
         reading: Reading,
         streams: Streams,
         legacy: Legacy,
@@ -109,7 +86,9 @@ class Bridge:
         self._socket = socket
         self._stream = stream
         self._live = live
+        self._approvals = approvals
         self._reading = reading
+        self._messages = Messages(reading)
         self._streams = streams
         self._legacy = legacy
         self._audit = audit
@@ -161,7 +140,7 @@ class Bridge:
             await self._say(LegacyError(code="invalid-body", message=str(error)))
             return
         except msgspec.ValidationError as error:
-            await self._say(LegacyError(code="invalid-body", message=_in_words(error)))
+            await self._say(LegacyError(code="invalid-body", message=complaint(error)))
             return
         await self._answer(request)
 
@@ -173,7 +152,7 @@ class Bridge:
             problem = of_domain(error)
             notice = LegacyError(code=problem.code, message=problem.detail, session_id=session_id)
         except msgspec.ValidationError as error:
-            notice = LegacyError(code="invalid-body", message=_in_words(error), session_id=session_id)
+            notice = LegacyError(code="invalid-body", message=complaint(error), session_id=session_id)
         except Exception:
             logger.exception("unexpected failure")
             notice = LegacyError(code="internal-error", message="The server failed; its log says more.")
@@ -181,24 +160,26 @@ class Bridge:
             await self._say(notice)
 
     async def _act(self, request: LegacyRequest) -> LegacyNotice | None:
-        kind = request.type
-        if kind == "ping":
-            self._legacy.messages[kind] += 1
-            return Pong(timestamp=self._legacy.now())
-        if kind == "subscribe":
-            self._legacy.messages[kind] += 1
-            return await self._subscribe(self._session(request))
-        if kind == "unsubscribe":
-            self._legacy.messages[kind] += 1
-            return self._unsubscribe(self._session(request))
-        if kind in PROMPT_TYPES:
-            self._legacy.messages["prompt"] += 1
-            return await self._prompt(self._session(request), request)
-        if kind in CANCEL_TYPES:
-            self._legacy.messages["cancel"] += 1
-            return await self._cancel(self._session(request), request)
-        self._legacy.messages["unknown"] += 1
-        return LegacyError(code="bad-request", message="There is no such message; docs/migration.md lists them.")
+        action = ACTIONS.get(request.type)
+        self._legacy.messages[action or "unknown"] += 1
+        message = "There is no such message; docs/migration.md lists them."
+        notice: LegacyNotice | None = LegacyError(code="bad-request", message=message)
+        match action:
+            case "ping":
+                notice = Pong(timestamp=self._legacy.now())
+            case "subscribe":
+                notice = await self._subscribe(self._session(request))
+            case "unsubscribe":
+                notice = self._unsubscribe(self._session(request))
+            case "prompt":
+                notice = await self._prompt(self._session(request), request)
+            case "cancel":
+                notice = await self._cancel(self._session(request), request)
+            case "approval-response":
+                notice = await self._approve(self._session(request), request)
+            case None:
+                pass
+        return notice
 
     def _session(self, request: LegacyRequest) -> SessionId:
         session_id = request.session_id or self._default
@@ -245,6 +226,19 @@ class Bridge:
         self._note("cancel", session_id)
         cancelled = await self._live.cancel(session_id, None if request.turn_id is None else TurnId(request.turn_id))
         return LegacyCancelAccepted(session_id=session_id, turn_id=cancelled.turn_id)
+
+    async def _approve(self, session_id: SessionId, request: LegacyRequest) -> LegacyNotice:
+        given = {"approved": request.approved, "optionId": request.option_id, "customCommand": request.custom_command}
+        answer = msgspec.convert({name: value for name, value in given.items() if value is not None}, AnswerApproval)
+        approval_id = request.approval_id
+        if approval_id is None:
+            raise InvalidParameter("Say which question is meant, by `approvalId`.", member="approvalId")
+        answered = await self._approvals.answer(
+            session_id, approval_id, answer, by=self._stream.holder, peer=self._socket.user.peer
+        )
+        return LegacyApprovalAccepted(
+            session_id=session_id, approval_id=approval_id, approved=answered.approved, option_id=answered.option_id
+        )
 
     def _note(self, action: str, session_id: SessionId) -> None:
         by = self._stream.holder.token_id
@@ -296,37 +290,11 @@ class Bridge:
         for event in batch.events:
             if self._subscriptions.get(session_id) is not subscription or self._stream.closing or self._stream.gone:
                 return
-            await self._write(await self._render(event))
+            await self._write(await self._messages.render(event))
         subscription.news = subscription.news or (not batch.complete and batch.upto > subscription.after)
         subscription.after = batch.upto
         if subscription.source.ends(batch):
             self._drop(session_id)
-
-    async def _render(self, event: Recorded) -> str:
-        if event.type == "agent-message":
-            return encode(_as_output(event)).decode()
-        if event.type in _WITH_BODIES and b'"blobId":' in event.data:
-            return encode(await self._with_bodies(event)).decode()
-        return event.data.decode()
-
-    async def _with_bodies(self, event: Recorded) -> Any:
-        """Put texts that were too large for their event back into it, as far as they fit."""
-        room = WHOLE_BYTES
-
-        async def whole(value: Any) -> Any:
-            nonlocal room
-            match value:
-                case {"blobId": str(blob_id), "bytes": int(size), "preview": str()} if size <= room:
-                    room -= size
-                    with suppress(NotFound):  # deleted meanwhile
-                        return (await self._reading.blob(event.session_id, blob_id)).decode(errors="replace")
-                case dict():
-                    return {name: await whole(member) for name, member in value.items()}
-                case list():
-                    return [await whole(item) for item in value]
-            return value
-
-        return await whole(msgspec.json.decode(event.data))
 
     def _news(self, subscription: _Subscription) -> None:
         subscription.news = True
@@ -362,36 +330,6 @@ class Bridge:
     async def _close(self, code: int, reason: str) -> None:
         with anyio.move_on_after(CLOSE_SECONDS):
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
-
-
-def deprecation(legacy: Legacy) -> Deprecation:
-    """Return the first message of every socket."""
-    return Deprecation(
-        message="This WebSocket goes away. Follow each session at its own address, by Server-Sent Events that resume.",
-        deprecated=int(DEPRECATED.timestamp() * 1000),
-        sunset=int(legacy.sunset.timestamp() * 1000),
-        successor=SESSIONS_SUCCESSOR,
-        events=EVENTS_SUCCESSOR,
-    )
-
-
-def _in_words(error: msgspec.ValidationError) -> str:
-    message, _, path = str(error).partition(" - at `$")
-    member = path.strip(".`")
-    return in_words(message, f"`{member}`" if member else "The message")
-
-
-def _as_output(event: Recorded) -> SessionOutput:
-    message = decode_event(event.data)
-    assert isinstance(message, AgentMessage)
-    return SessionOutput(
-        session_id=message.session_id,
-        seq=message.seq,
-        timestamp=message.timestamp,
-        turn_id=message.turn_id,
-        stream="stdout",
-        content=message.text,
-    )
 
 
 def _never(_: object) -> bool:

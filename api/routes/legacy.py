@@ -7,7 +7,8 @@ from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
 from api.gates import ADMIT_AGAIN, GatedRequest
-from api.legacy.bridge import CLOSINGS, MOVED, Bridge, Socket, deprecation
+from api.legacy.bridge import CLOSINGS, MOVED, Bridge, Socket
+from api.legacy.messages import deprecation
 from api.legacy.policy import CHAT_PATH, SESSIONS_PATH, SESSIONS_SUCCESSOR, chat_successor
 from api.openapi import problems
 from api.problems import at, problem
@@ -70,6 +71,7 @@ async def chat(socket: Socket, services: NamedDependency[Services]) -> None:
         socket=socket,
         stream=stream,
         live=services.live,
+        approvals=services.approvals,
         reading=services.reading,
         streams=services.streams,
         legacy=legacy,

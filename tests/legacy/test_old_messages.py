@@ -3,15 +3,18 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from api.legacy.bridge import WHOLE_BYTES
+from api.legacy.bridge import CLOSINGS, GOING_AWAY, MOVED, UNSUPPORTED
+from api.legacy.messages import ACTIONS, KNOWN_TYPES, WHOLE_BYTES
 from api.legacy.policy import CHAT_PATH, client_kind
 from contracts.codec import encode
 from contracts.events import ApprovalOption, ApprovalRequest, LargeBody, OperationsDetected, WriteOperation
+from contracts.legacy import LegacyNotice
 from domain.ids import SessionId
 from domain.ports import Blob
 from tests.api.stage import TOKEN, Stage
@@ -176,6 +179,23 @@ async def test_a_socket_that_follows_nothing_and_says_nothing_is_closed(
         await follows.hear("pong")
 
 
+async def test_a_question_is_answered_once_and_never_by_silence(stage: Stage) -> None:
+    session_id = stage.session_ids[2]
+    async with subscribed(stage, session_id) as socket:
+        await socket.say(type="prompt", sessionId=session_id, command="ask me")
+        question = await socket.hear("approval-request")
+        about = {"type": "approval-response", "sessionId": session_id, "approvalId": question["approvalId"]}
+
+        await socket.say(**about)
+        assert (await socket.hear("error"))["code"] == "invalid-body"
+        await socket.say(**about, approved=True)
+        confirmed = await socket.hear("approval-confirmed")
+        await socket.say(**about, approved=False)
+        assert (await socket.hear("error"))["code"] == "approval-answered"
+
+    assert (confirmed["approved"], confirmed["answeredBy"]) == (True, "owner_token")
+
+
 @pytest.mark.parametrize(
     ("agent", "kind"),
     [
@@ -192,3 +212,14 @@ async def test_a_socket_that_follows_nothing_and_says_nothing_is_closed(
 )
 def test_a_client_is_of_a_known_kind(agent: str, kind: str) -> None:
     assert client_kind(agent) == kind
+
+
+def test_the_page_names_every_message_and_close_code() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "migration.md").read_text()
+
+    notices = {str(notice.__struct_config__.tag) for notice in LegacyNotice.__subclasses__()}
+    codes = {code for code, _ in CLOSINGS.values()} | {GOING_AWAY, UNSUPPORTED, MOVED}
+    for word in ACTIONS.keys() | KNOWN_TYPES | notices:
+        assert f"`{word}`" in page or f'"{word}"' in page, word
+    for code in codes:
+        assert f" {code}" in page, code
