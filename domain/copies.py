@@ -15,6 +15,7 @@ from contracts.events import (
     Event,
     Origin,
     SessionCreated,
+    SessionOutput,
     SessionStatus,
     SessionUpdated,
     TerminalClosed,
@@ -152,11 +153,9 @@ class Copies:
             working_dir=UNSET if target == state.working_dir else target,
         )
         stays = change.working_dir is UNSET
-        agent = None if stays else owner.agent
         if change != SessionUpdated():
             durable = owner.record(change)
-            if agent is not None:  # the next prompt gets one that begins in the new directory
-                owner.agent = None
+            for agent in () if stays else owner.dismiss():  # the next prompt gets one that begins in the new directory
                 with anyio.CancelScope(shield=True):
                     await agent.close()
             await self._owners.settle(owner, durable)
@@ -279,7 +278,7 @@ class Copies:
                 end()
         turn = owner.state.turn
         raise SessionBusy(
-            "A turn runs. Cancel it, or ask again with `wait`.",
+            "A turn runs, or a command, or a question waits for its answer. End that, or ask again with `wait`.",
             session_id=session_id,
             turn_id=None if turn is None else TurnId(turn.turn_id),
         )
@@ -299,6 +298,7 @@ def _closing(copy: _Copy, *, working_dir: str, project_id: str | UnsetType) -> l
         for call in state.open_tool_calls
     ]
     events += [ApprovalExpired(approval_id=approval.approval_id) for approval in state.pending_approvals]
+    events += [SessionOutput(turn_id=run, stream="exit", content="This is a copy.\n") for run in state.runs]
     events += [TerminalClosed(terminal_id=terminal_id) for terminal_id in copy.terminals]
     events += [TurnCompleted(turn_id=prompt.turn_id, stop_reason="cancelled") for prompt in state.queue]
     if state.turn is not None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 
 from anyio import Event as Signal
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from contracts.codec import encode
@@ -13,10 +13,12 @@ from contracts.events import (
     AgentMessage,
     AgentThought,
     ApprovalConfirmed,
+    ApprovalOutcome,
     Event,
     SessionCreated,
     SessionOutput,
     SessionStatus,
+    Status,
     ToolCall,
     TurnCompleted,
 )
@@ -43,6 +45,20 @@ class Run(Struct, frozen=True):
     durable: Awaitable[None]
 
 
+class Asked:
+    """A question of an agent at work, which waits until it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = Signal()
+        self.outcome: ApprovalOutcome | None = None
+        self.durable: Awaitable[None] | None = None
+
+    def close(self, outcome: ApprovalOutcome, durable: Awaitable[None]) -> None:
+        """Let the agent go on once *durable* is."""
+        self.outcome, self.durable = outcome, durable
+        self.closed.set()
+
+
 class Owner:
     """A live session. To decide, to number and to put in line is one synchronous step here."""
 
@@ -58,6 +74,8 @@ class Owner:
         self.cancelled: TurnId | None = None
         self.answer: ApprovalConfirmed | None = None
         """What a human said of the turn before it goes on."""
+        self.asked: dict[str, Asked] = {}
+        """By approval: the questions that an agent at work waits for."""
         self.deciding: dict[str, Awaitable[None]] = {}
         """By approval: when its answer is durable, until it is."""
         self.holding = False
@@ -100,6 +118,12 @@ class Owner:
         busy = self.driving is not None or self.running is not None or self.closing
         alive = any(agent.alive for agent in self._agents)
         return self.state.at_rest and not busy and not alive and self.durable_seq == self.state.seq
+
+    def status(self, status: Status) -> SessionStatus:
+        """Return what tells a status of the process that works now."""
+        started = self.state.process_started_at
+        uptime = 0 if started is UNSET else max(0, self._clock.now() - started)
+        return SessionStatus(status=status, pid=self.state.pid, uptime=uptime)
 
     def after(self, *events: Event) -> SessionState:
         """Return what the state would be after *events*."""
@@ -162,6 +186,12 @@ class Owner:
             except Exception:
                 logger.exception("an agent of session %s could not be closed", self.state.session_id)
 
+    def dismiss(self) -> Sequence[Agent]:
+        """Forget the agents and return them, to be closed: the next turn gets another."""
+        agents = self._agents
+        self.agent, self.run_agents = None, []
+        return agents
+
     @property
     def _agents(self) -> Sequence[Agent]:
         return self.run_agents if self.agent is None else [self.agent, *self.run_agents]
@@ -169,6 +199,8 @@ class Owner:
     def lose(self, error: Exception) -> None:
         """Take nothing more: an append failed, so the state is ahead of the log."""
         self.lost = self.lost or error
+        for asked in self.asked.values():
+            asked.closed.set()
         self._followed.set()
 
     def say(self, *events: Event) -> bool:

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from contracts.events import (
     ApprovalConfirmed,
+    ApprovalExpired,
     ApprovalOutcome,
+    ApprovalRequest,
     CommandSent,
     Event,
     RunStarted,
@@ -25,7 +27,7 @@ from contracts.views import RunningTurn
 from domain.contexts import gather, whole_text
 from domain.errors import AgentUnavailable, BlobNotFound, Draining, SessionNotFound, UnknownMode
 from domain.ids import SessionId, TurnId
-from domain.owner import Owner
+from domain.owner import Asked, Owner
 from domain.owners import Owners
 from domain.policy import PROMPT
 from domain.ports import Agent, AgentLauncher, EventLog, Turn, TurnEnd
@@ -96,8 +98,31 @@ class Turns:
             owner.driving = anyio.Event()
             self._tasks.start_soon(self._work, owner, owner.driving)
 
+    async def ask(self, owner: Owner, question: ApprovalRequest) -> ApprovalConfirmed | None:
+        """Ask a human for an agent at work, and wait; `None` where nobody answers before the time or the turn is over.
+
+        The answer is durable when this returns. Raises LogFull, LogUnavailable.
+        """
+        asked = owner.asked[question.approval_id] = Asked()
+        try:
+            await self._owners.settle(owner, owner.record(question, owner.status("waiting")))
+            await asked.closed.wait()
+            if asked.durable is None:
+                assert owner.lost is not None
+                raise owner.lost
+            await self._owners.settle(owner, asked.durable)
+        finally:
+            owner.asked.pop(question.approval_id, None)
+        return asked.outcome if isinstance(asked.outcome, ApprovalConfirmed) else None
+
     def go_on(self, owner: Owner, outcome: ApprovalOutcome) -> Awaitable[None]:
         """Record what became of the question that the turn waits for, and go on: with the turn, or after it."""
+        asked = owner.asked.pop(outcome.approval_id, None)
+        if asked is not None:
+            works = () if owner.after(outcome).waits else (owner.status("running"),)
+            durable = owner.record(outcome, *works)
+            asked.close(outcome, durable)
+            return durable
         if isinstance(outcome, ApprovalConfirmed) and outcome.approved:
             owner.answer = outcome
             durable = owner.record(outcome, SessionStatus(status="starting"))
@@ -213,6 +238,8 @@ class Turns:
     def stop_turn(self, owner: Owner, turn_id: TurnId) -> Awaitable[None] | None:
         """Have the turn stopped; one that waits for a human is over at once, durably when the awaitable returns."""
         owner.cancelled = turn_id
+        for approval_id in list(owner.asked):
+            self.go_on(owner, ApprovalExpired(approval_id=approval_id))
         if owner.state.waits:
             return self._end_waiting(owner, *withdrawn(owner.state, turn_id), stop_reason="cancelled")
         if owner.agent is not None:

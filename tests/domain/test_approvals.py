@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from anyio import create_task_group
+from msgspec.structs import replace
 
 from contracts.events import (
     ApprovalConfirmed,
     ApprovalExpired,
+    ApprovalOption,
     ApprovalRequest,
     RuleCreated,
     RunStarted,
@@ -27,6 +29,7 @@ from domain.errors import (
     InsufficientScope,
     InvalidAnswer,
     LogFull,
+    NotEditable,
     RuleConfigured,
     RuleNotFound,
     SessionNotFound,
@@ -34,7 +37,8 @@ from domain.errors import (
 from domain.ids import SessionId
 from domain.system import SYSTEM
 from tests.domain.stage import Stage, ends, of, staged, status, turns
-from tests.fakes import FaultyEventLog, wait
+from tests.factories import TURN_ID
+from tests.fakes import PID, FaultyEventLog, wait, work
 
 LONG = "echo " + "x" * 20_000
 
@@ -563,3 +567,111 @@ async def test_a_remembered_answer_is_forgotten_when_it_is_removed_or_its_sessio
 
         assert await stage.rules.all() == ASK
         assert len(of(await stage.events(SYSTEM), RuleCreated)) == 2
+
+
+# Agents that ask in the midst of their work
+
+
+def agent_s(number: int) -> ApprovalRequest:
+    kinds: Any = ("allow-once", "reject-once")
+    return ApprovalRequest(
+        approval_id=f"agent-asks-{number}",
+        turn_id=TURN_ID,
+        tool_call_id="call",
+        command="Edit it",
+        explanation="The agent wants to.",
+        options=[ApprovalOption(option_id=kind, name=kind, kind=kind) for kind in kinds],
+        editable=False,
+        expires_at=1 << 50,
+    )
+
+
+async def at_work(stage: Stage) -> Any:
+    """Return the owner of a session whose agent is at work."""
+    session_id = await stage.open()
+    await stage.submit(session_id)
+    await stage.running(session_id)
+    return await stage.owners.get(session_id)
+
+
+def asking(owner: Any, number: int) -> ApprovalRequest:
+    question: ApprovalRequest = replace(agent_s(number), turn_id=owner.state.turn.turn_id)
+    return question
+
+
+async def test_an_agent_goes_on_when_all_that_it_asks_is_answered() -> None:
+    async with staged(play=wait) as stage:
+        owner = await at_work(stage)
+        answers: list[Any] = []
+
+        async def ask(number: int) -> None:
+            answers.append(await stage.turns.ask(owner, asking(owner, number)))
+
+        async with create_task_group() as tasks:
+            tasks.start_soon(ask, 1)
+            tasks.start_soon(ask, 2)
+            session_id = owner.state.session_id
+            first = await asked(stage, session_id, 2)
+            with pytest.raises(NotEditable):
+                await reply(stage, session_id, first, custom_command="ls")
+            await reply(stage, session_id, first)
+            between = status(await stage.events(session_id))
+            await reply(stage, session_id, agent_s(1), approved=False)
+        stage.launcher.agent.go.set()
+        events = await stage.rested(session_id)
+
+    assert [answer.approved for answer in answers] == [True, False]
+    assert between == "waiting"
+    assert [(event.status, event.pid) for event in of(events, SessionStatus)[2:-1]] == [
+        ("running", PID), ("waiting", PID), ("waiting", PID), ("running", PID)
+    ]  # fmt: skip
+    assert [reason for _, reason in ends(events)] == ["end"]
+
+
+async def test_a_turn_that_is_stopped_closes_what_its_agent_asks() -> None:
+    async with staged(play=work) as stage:
+        owner = await at_work(stage)
+        answers: list[Any] = []
+
+        async def ask() -> None:
+            answers.append(await stage.turns.ask(owner, asking(owner, 1)))
+
+        async with create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await asked(stage, owner.state.session_id)
+            await stage.cancel(owner.state.session_id)
+        events = await stage.rested(owner.state.session_id)
+
+    assert answers == [None]
+    assert len(of(events, ApprovalExpired)) == 1
+    assert [reason for _, reason in ends(events)] == ["cancelled"]
+
+
+async def test_a_turn_that_ends_by_itself_leaves_no_question_open() -> None:
+    async with staged(play=wait) as stage:
+        owner = await at_work(stage)
+        session_id = owner.state.session_id
+        async with create_task_group() as tasks:
+            tasks.start_soon(stage.turns.ask, owner, asking(owner, 1))
+            await asked(stage, session_id)
+            stage.launcher.agent.go.set()
+            events = await stage.rested(session_id)
+            tasks.cancel_scope.cancel()
+
+    assert [kind(event) for event in events[-3:]] == ["approval-expired", "turn-completed", "session-status idle"]
+
+
+async def test_an_agent_whose_session_is_lost_gets_no_answer() -> None:
+    async with staged(play=wait) as stage:
+        owner = await at_work(stage)
+
+        async def ask() -> None:
+            with pytest.raises(LogFull):
+                await stage.turns.ask(owner, asking(owner, 1))
+
+        async with create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await asked(stage, owner.state.session_id)
+            stage.log.full = True
+            with pytest.raises(LogFull):
+                await reply(stage, owner.state.session_id, agent_s(1))

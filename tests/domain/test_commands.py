@@ -14,10 +14,10 @@ from contracts.events import (
     SessionOutput,
     SessionStatus,
 )
-from contracts.requests import AnswerApproval
+from contracts.requests import AnswerApproval, ForkSession, MoveSession
 from contracts.views import Rule
 from domain.access import OWNER
-from domain.errors import AgentUnavailable, Draining, SessionNotFound
+from domain.errors import AgentUnavailable, Draining, SessionBusy, SessionNotFound
 from domain.ids import SessionId
 from domain.ports import Turn, TurnEnd
 from tests.domain.stage import Stage, of, staged, status, turns
@@ -268,3 +268,17 @@ async def test_nothing_is_recorded_for_a_plan_without_commands() -> None:
 
         assert await stage.commands.request(session_id, TURN_ID, []) == []
         assert (await stage.log.head(session_id)).seq == before
+
+
+async def test_a_copy_of_a_session_whose_command_runs_rests() -> None:
+    async with staged(rules=RULES, play=wait) as stage:
+        session_id = await stage.open()
+        await stage.commands.request(session_id, PLAN, ["make", "npm test"])
+        await stage.until(session_id, lambda _: bool(stage.launcher.commands))
+
+        copy = await stage.copies.fork(session_id, ForkSession())
+        state = (await stage.owners.get(SessionId(copy.session.session_id))).state
+        with pytest.raises(SessionBusy):
+            await stage.copies.move(session_id, MoveSession(working_dir="/srv/other"))
+
+    assert (state.runs, state.pending_approvals, state.status, state.at_rest) == ((), (), "idle", True)
