@@ -13,6 +13,7 @@ from api.problems import answer
 from api.routes import (
     access,
     approvals,
+    blobs,
     context,
     copies,
     documents,
@@ -61,6 +62,7 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
             files.Files,
             exports.Export,
             context.Context,
+            *blobs.ROUTES,
             events.SessionEvents,
             events.StoreEvents,
             service.Service,

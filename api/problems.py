@@ -59,6 +59,7 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.QueueFull: (429, "queue-full"),
     errors.NotForkable: (409, "not-forkable"),
     errors.AgentUnavailable: (409, "agent-unavailable"),
+    errors.UploadTooLarge: (413, "body-too-large"),
     errors.KeyReused: (422, "idempotency-key-reused"),
     errors.AnswerGone: (409, "answer-gone"),
     errors.UploadsFull: (429, "uploads-full"),

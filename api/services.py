@@ -17,6 +17,7 @@ from domain.reading import Reading
 from domain.receipts import Receipts
 from domain.rules import Rules
 from domain.sessions import Sessions
+from domain.uploads import Uploads
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -41,3 +42,4 @@ class Services(Struct, frozen=True, kw_only=True):
     rules: Rules
     audit: Audit
     receipts: Receipts
+    uploads: Uploads

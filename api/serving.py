@@ -25,9 +25,13 @@ from api.wiring import Core, announce_server, hold_data_dir, open_core
 from contracts.views import LoginCode
 from domain.access import OWNER
 from domain.receipts import Receipts
+from domain.uploads import Uploads
 
 LOGIN_BYTES = 4096
 """The one body that is read of strangers; a code or a token fits in, however it is escaped."""
+UPLOAD_PATH = "/api/blobs"
+UPLOAD_OVERHEAD_BYTES = 8192
+"""What stands around a body in base64: its name, its media type."""
 Ready = Callable[[LoginCode], None]
 
 
@@ -122,6 +126,12 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
             rules=core.rules,
             audit=core.audit,
             receipts=Receipts(log=core.log, clock=core.clock),
+            uploads=Uploads(
+                log=core.log,
+                clock=core.clock,
+                most_bytes=settings.blob_bytes,
+                room_bytes=settings.uploads_bytes,
+            ),
         )
         tasks.cancel_scope.cancel()
 
@@ -141,7 +151,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
         header_bytes=settings.header_bytes,
         header_seconds=settings.header_seconds,
         body_bytes=settings.body_bytes,
-        body_bytes_at={LOGIN_PATH: LOGIN_BYTES},
+        body_bytes_at={LOGIN_PATH: LOGIN_BYTES, UPLOAD_PATH: settings.blob_bytes * 4 // 3 + UPLOAD_OVERHEAD_BYTES},
         body_seconds=settings.body_seconds,
         connections=settings.connections + settings.streams,
         websocket_paths=frozenset({CHAT_PATH}),

@@ -75,6 +75,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     retention_seconds: Annotated[Seconds, Meta(description="How long events and tombstones are kept.")] = 90 * 86400
     heartbeat_seconds: Annotated[Seconds, Meta(description="How often an idle stream says that it is alive.")] = 15
     body_bytes: Annotated[Positive, Meta(description="The largest request body.")] = _MIB
+    blob_bytes: Annotated[
+        int, Meta(ge=1, le=512 * _MIB, description="The largest body that may be sent ahead of a prompt.")
+    ] = 32 * _MIB
+    uploads_bytes: Annotated[Positive, Meta(description="How much of such bodies is kept, for a day, in all.")] = (
+        1024 * _MIB
+    )
     prompt_bytes: Annotated[int, Meta(ge=1, le=PROMPT_BYTES, description="The largest prompt, in UTF-8.")] = (
         PROMPT_BYTES
     )

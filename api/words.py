@@ -3,7 +3,7 @@
 import re
 
 from contracts.events import ID_PATTERN
-from contracts.requests import LINE_PATTERN, PROMPT_PATTERN, TEXT_PATTERN
+from contracts.requests import LINE_PATTERN, MEDIA_TYPE_PATTERN, PROMPT_PATTERN, TEXT_PATTERN
 
 TYPES = {
     "int": "a whole number",
@@ -12,6 +12,7 @@ TYPES = {
     "array": "a list",
     "object": "an object",
     "str": "text",
+    "bytes": "text in base64",
     "null": "null",
 }
 ID_TEXT = "Ids match {}.".format(ID_PATTERN.removesuffix(r"(?!\n)"))
@@ -19,6 +20,7 @@ _PATTERNS = {
     ID_PATTERN: ID_TEXT,
     PROMPT_PATTERN: "The prompt is empty, or it holds a NUL character.",
     LINE_PATTERN: "Control characters, line ends among them, are not allowed here.",
+    MEDIA_TYPE_PATTERN: "A media type is of the form type/subtype.",
     TEXT_PATTERN: "NUL characters are not allowed here.",
 }
 _BOUNDS = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than"}

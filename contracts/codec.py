@@ -16,8 +16,6 @@ encode = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(Event).decode
 _decode_any = msgspec.json.Decoder().decode
 
-# An escaped NUL: an even number of backslashes (themselves escaped) before it.
-_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _COMMANDING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -37,20 +35,20 @@ def decode_body(raw: bytes) -> Any:
         raise MalformedBody(f"The body is not JSON: {error}") from error
     except RecursionError as error:
         raise MalformedBody(f"The body nests deeper than {JSON_DEPTH} levels.") from error
-    if _ESCAPED_NUL.search(raw):
-        raise MalformedBody("The body holds a NUL character (\\u0000).")
-    _check_depth(value)
+    _check(value)
     return value
 
 
-def _check_depth(value: Any) -> None:
+def _check(value: Any) -> None:
     level = [value]
     for _ in range(JSON_DEPTH):
+        if any("\0" in item for item in level if isinstance(item, str)):
+            raise MalformedBody("The body holds a NUL character (\\u0000).")
         level = [
             child
             for item in level
             if isinstance(item, (dict, list))
-            for child in (item.values() if isinstance(item, dict) else item)
+            for child in ((*item, *item.values()) if isinstance(item, dict) else item)
         ]
         if not level:
             return

@@ -14,6 +14,9 @@ from contracts.events import MAX_SAFE_INTEGER, Delivery, Identifier, TokenScope
 LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$(?!\n)"
 TEXT_PATTERN = r"^[^\x00]*$(?!\n)"
 PROMPT_PATTERN = r"^[ \t\r\n]*[^\x00 \t\r\n][^\x00]*$(?!\n)"
+BASE64_PATTERN = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$(?!\n)"
+# As RFC 6838, 4.2 has it, without parameters.
+MEDIA_TYPE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$(?!\n)"
 PROMPT_BYTES = 256 * 1024
 PLAN_OPERATIONS = 500
 CUSTOM_CHARACTERS = 8192  # in an event, where a character takes up to six bytes
@@ -208,6 +211,21 @@ class RevertOperations(Request, frozen=True, kw_only=True, forbid_unknown_fields
     """The plan to undo."""
 
     plan_id: Identifier
+
+
+class UploadBlob(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A body for a later prompt's context: an image, a file from elsewhere."""
+
+    data: Annotated[
+        bytes,
+        Meta(
+            description="In base64 (RFC 4648, section 4); at most 32 MiB by default.",
+            examples=[b"hello"],
+            extra_json_schema={"pattern": BASE64_PATTERN},
+        ),
+    ]
+    name: Annotated[str, Meta(min_length=1, max_length=255, pattern=LINE_PATTERN)] | UnsetType = UNSET
+    media_type: Annotated[str, Meta(max_length=127, pattern=MEDIA_TYPE_PATTERN)] | UnsetType = UNSET
 
 
 class CancelTurn(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -176,6 +176,14 @@ class ApprovalAnswered(View, frozen=True, kw_only=True):
     answered_by: str
 
 
+class BlobUploaded(View, frozen=True, kw_only=True):
+    """The body is kept for a day; a prompt that names it by then keeps it in its session."""
+
+    success: Literal[True] = True
+    blob_id: Identifier
+    bytes: Count
+
+
 class EventsStatus(View, frozen=True, kw_only=True):
     """How a session's stream stands."""
 

@@ -4,8 +4,8 @@ TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound, ProjectNotFound, WorktreeNotFound,
 │             PlanNotFound, ApprovalNotFound, RuleNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
-│            InvalidAnswer, UnknownMode, InvalidWorkingDir, OutsideRoots, KeyReused, IsolationUnavailable, InvalidPath,
-│            PathOutside, InvalidOperation, PlanTooLarge
+│            InvalidAnswer, UnknownMode, InvalidWorkingDir, OutsideRoots, IsolationUnavailable, InvalidPath,
+│            PathOutside, InvalidOperation, PlanTooLarge, UploadTooLarge, KeyReused
 ├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable, PlanOver, PlanConflict, ApprovalOver, NotEditable
 ├── RuleConfigured
 ├── AnswerGone
@@ -132,6 +132,10 @@ class InvalidWorkingDir(Invalid):
 
 class OutsideRoots(Invalid):
     """The working directory is not under a workspace root."""
+
+
+class UploadTooLarge(Invalid):
+    """A body that was sent ahead is over the limit."""
 
 
 class KeyReused(Invalid):

@@ -47,6 +47,7 @@ async def gates(door: Door) -> Gates:
         metrics=unused,
         legacy=unused,
         receipts=unused,
+        uploads=unused,
     )
     return Gates(
         Litestar(
