@@ -16,6 +16,7 @@ from contracts.events import (
     LargeBody,
     OperationsDetected,
     Origin,
+    RunStarted,
     SessionError,
     SessionStatus,
     SessionUpdated,
@@ -61,6 +62,7 @@ async def busy(agent: FakeAgent, turn: Turn) -> TurnEnd:
     turn_id = turn.turn_id
     await agent.emit(
         SessionStatus(status="running", pid=7),
+        RunStarted(turn_id=make_id(), command="make"),
         AgentMessage(turn_id=turn_id, message_id=make_id(), text="a"),
         ToolCall(turn_id=turn_id, tool_call_id="call-1", title="Read", status="running"),
         ToolCall(turn_id=turn_id, tool_call_id="call-2", title="Write", status="pending"),
@@ -157,7 +159,7 @@ async def test_a_fork_of_any_beginning_is_at_rest_and_its_parent_undisturbed() -
             state = folded(events)
             assert [replace(event, session_id=original) for event in events[1:seq]] == before[1:seq]
             assert (state.turn, state.queue, state.open_tool_calls, state.pending_approvals) == (None, (), (), ())
-            assert (state.status, state.at_rest) == ("idle", True)
+            assert (state.status, state.runs, state.at_rest) == ("idle", (), True)
             assert state == await fold(stage.log, copy_id)
             opened = {event.terminal_id for event in of(events, TerminalCreated)}
             assert opened == {event.terminal_id for event in of(events, TerminalClosed)}
