@@ -188,6 +188,7 @@ class Documents(InitPlugin, OpenAPISchemaPlugin):
 _TAGS = {
     "sessions": "Sessions and what is known of them.",
     "prompts": "What a session is asked to do.",
+    "operations": "What answers propose to change.",
     "projects": "Directories that group sessions.",
     "files": "Names of files, to type less.",
     "approvals": "What a human is asked, and the rules that say what is.",

@@ -33,6 +33,7 @@ def _list_of(item: str, most: int) -> str:
 
 
 SessionIdParameter = Annotated[str, PathParameter(name="sessionId", pattern=ID_PATTERN, description="A session.")]
+PlanIdParameter = Annotated[str, PathParameter(name="planId", pattern=ID_PATTERN, description="A plan.")]
 BlobIdParameter = Annotated[str, PathParameter(name="blobId", pattern=ID_PATTERN, description="A large body.")]
 ProjectIdParameter = Annotated[str, PathParameter(name="projectId", pattern=ID_PATTERN, description="A project.")]
 LastEventId = Annotated[

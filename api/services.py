@@ -11,6 +11,7 @@ from domain.copies import Copies
 from domain.doorkeeper import Doorkeeper
 from domain.exports import Exports
 from domain.places import Places
+from domain.plans import Plans
 from domain.ports import AgentLauncher, Audit
 from domain.projects import Projects
 from domain.reading import Reading
@@ -32,6 +33,7 @@ class Services(Struct, frozen=True, kw_only=True):
     copies: Copies
     projects: Projects
     places: Places
+    plans: Plans
     exports: Exports
     streams: Streams
     launcher: AgentLauncher

@@ -107,6 +107,7 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
             copies=core.copies,
             projects=core.projects,
             places=core.places,
+            plans=core.plans,
             exports=core.exports,
             streams=streams,
             launcher=core.launcher,

@@ -84,6 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     prompt_bytes: Annotated[int, Meta(ge=1, le=PROMPT_BYTES, description="The largest prompt, in UTF-8.")] = (
         PROMPT_BYTES
     )
+    operation_bytes: Annotated[Positive, Meta(description="The largest file that an operation works on.")] = 16 * _MIB
     queue: Annotated[Positive, Meta(description="Prompts that may wait in one session.")] = 32
     approval_seconds: Annotated[
         Seconds, Meta(description="How long a question to a human stands; then it is a no.")

@@ -23,8 +23,10 @@ from domain.contexts import Contexts
 from domain.copies import Copies
 from domain.doorkeeper import Doorkeeper
 from domain.exports import Exports
+from domain.operations.proposals import Proposals
 from domain.owners import Owners
 from domain.places import Places
+from domain.plans import Plans
 from domain.policy import Policy
 from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog, Machine
 from domain.projects import Projects
@@ -39,6 +41,8 @@ from infrastructure.audit import AuditFile
 from infrastructure.clock import SystemClock
 from infrastructure.datadir import DataDir, RunningServer, running_server
 from infrastructure.eventlogs.sqlite import SqliteEventLog
+from infrastructure.files.differ import UnifiedDiffer
+from infrastructure.files.workspace_files import JournaledFiles
 from infrastructure.machine import HostMachine
 from infrastructure.processes.environment import ALLOWED, minimal_environment
 from infrastructure.processes.process import Limits as ProcessLimits
@@ -70,6 +74,7 @@ class Core(NamedTuple):
     copies: Copies
     projects: Projects
     places: Places
+    plans: Plans
     exports: Exports
     machine: Machine
     tasks: TaskGroup
@@ -134,7 +139,20 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             audit=audit,
             approval_ms=int(settings.approval_seconds * 1000),
         )
-        turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, rules=rules, tasks=tasks)
+        files = JournaledFiles(
+            data_dir=data_dir.path, open_directory=workspace.open_directory, most_bytes=settings.operation_bytes
+        )
+        differ = UnifiedDiffer(folder=data_dir.path / "diffs", environment=_environment(settings))
+        proposals = Proposals(owners=owners, files=files, differ=differ, clock=clock)
+        turns = Turns(
+            log=log,
+            owners=owners,
+            launcher=launcher,
+            retention=retention,
+            rules=rules,
+            proposals=proposals,
+            tasks=tasks,
+        )
         sessions = Sessions(
             log=log,
             owners=owners,
@@ -149,6 +167,15 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         approvals = Approvals(
             log=log, owners=owners, turns=turns, commands=commands, rules=rules, clock=clock, audit=audit
         )
+        plans = Plans(
+            log=log,
+            owners=owners,
+            files=files,
+            proposals=proposals,
+            commands=commands,
+            clock=clock,
+            retention_ms=int(settings.retention_seconds * 1000),
+        )
         doorkeeper = Doorkeeper(
             credentials=credentials,
             attempts=FailedAttempts(),
@@ -161,10 +188,11 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         )
         await sessions.recover()
         await projects.recover()
+        await plans.recover()
         tasks.start_soon(places.sweep)
         await approvals.expire()
         tasks.start_soon(_expire, approvals)
-        tasks.start_soon(_retain, retention)
+        tasks.start_soon(_retain, retention, plans)
         stack.push_async_callback(_drain, sessions)
         yield Core(
             log=log,
@@ -183,6 +211,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             copies=Copies(log=log, owners=owners, places=places, clock=clock, wait_seconds=MOVE_WAIT_SECONDS),
             projects=projects,
             places=places,
+            plans=plans,
             exports=Exports(log=log),
             tasks=tasks,
         )
@@ -222,10 +251,11 @@ async def _expire(approvals: Approvals) -> None:
         await approvals.expire()
 
 
-async def _retain(retention: Retention) -> None:
+async def _retain(retention: Retention, plans: Plans) -> None:
     while True:
         await retention.trim()
         await anyio.sleep(RETENTION_CHECK_SECONDS)
+        await plans.recover()
 
 
 async def _drain(sessions: Sessions) -> None:

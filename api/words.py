@@ -14,6 +14,9 @@ TYPES = {
     "str": "text",
     "bytes": "text in base64",
     "null": "null",
+    # of a union's tag it speaks in Python's words
+    "dict": "an object",
+    "list": "a list",
 }
 ID_TEXT = "Ids match {}.".format(ID_PATTERN.removesuffix(r"(?!\n)"))
 _PATTERNS = {

@@ -27,6 +27,8 @@ from contracts.views import RunningTurn
 from domain.contexts import gather, whole_text
 from domain.errors import AgentUnavailable, BlobNotFound, Draining, SessionNotFound, UnknownMode
 from domain.ids import SessionId, TurnId
+from domain.operations.answers import Answer
+from domain.operations.proposals import Proposals
 from domain.owner import Asked, Owner
 from domain.owners import Owners
 from domain.policy import PROMPT
@@ -55,12 +57,16 @@ class Turns:
         launcher: AgentLauncher,
         retention: Retention,
         rules: Rules,
+        proposals: Proposals,
         tasks: TaskGroup,
     ) -> None:
         self.draining = False
         self._log = log
         self._rules = rules
         self._agent_modes = frozenset(one.mode for one in launcher.profiles() if one.protocol != "shell")
+        self._searched_modes = frozenset(one.mode for one in launcher.profiles() if one.detects_operations)
+        self._answers: dict[SessionId, Answer] = {}
+        self._proposals = proposals
         self._owners = owners
         self._launcher = launcher
         self._retention = retention
@@ -70,6 +76,8 @@ class Turns:
         """Record what an agent says, as `Emit` promises; a deleted session's words are dropped."""
         if owner.state.deleted:
             return
+        if (answer := self._answers.get(owner.state.session_id)) is not None:
+            answer.add(events)
         if owner.say(*events):
             self._tasks.start_soon(self._owners.follow, owner)
         await owner.room()
@@ -206,7 +214,20 @@ class Turns:
         if _is_stopped(owner, turn_id):
             return self._ended(TurnEnd(stop_reason="cancelled"))
         turn = Turn(turn_id=turn_id, command=command, context=context, cwd=state.cwd)
+        if state.mode in self._searched_modes:
+            return await self._run_searched(owner, owner.agent, turn)
         return self._ended(await owner.agent.run(turn))
+
+    async def _run_searched(self, owner: Owner, agent: Agent, turn: Turn) -> TurnEnd:
+        """Run a turn, and plan what its answer proposes before the turn is over, unless it was stopped."""
+        answer = self._answers[owner.state.session_id] = Answer()
+        try:
+            end = self._ended(await agent.run(turn))
+        finally:
+            del self._answers[owner.state.session_id]
+        if end.stop_reason in ("end", "limit"):
+            await self._proposals.search(owner, turn.turn_id, answer)
+        return end
 
     async def _begin_allowed(self, owner: Owner, running: RunningTurn, command: str, answer: ApprovalConfirmed) -> str:
         """Record that what a human allowed begins; return what that is."""
@@ -255,7 +276,8 @@ class Turns:
         return owner
 
     async def forget(self, session_id: SessionId) -> None:
-        """Forget what was answered for a session that is gone. Raises LogFull, LogUnavailable."""
+        """Forget what was answered for a session that is gone, and how to undo it. Raises LogFull, LogUnavailable."""
+        await self._proposals.forget(session_id)
         await self._rules.forget_session(session_id)
 
     def refuse_while_draining(self) -> None:

@@ -1,18 +1,26 @@
 """The ports that have no adapter in memory, played by hand: a clock, a workspace, agents, a log on a full disk."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from anyio import Event as Signal
 from msgspec.structs import replace
 from typing_extensions import override
 
-from contracts.events import SessionOutput, SessionStatus
+from contracts.events import AgentMessage, SessionOutput, SessionStatus
 from contracts.views import Agent as AgentProfile
 from contracts.views import Changes, FileName, FileNames
-from domain.errors import InvalidWorkingDir, IsolationUnavailable, LogFull, UnknownMode, WorktreeNotFound
+from domain.errors import (
+    FilesChanged,
+    InvalidWorkingDir,
+    IsolationUnavailable,
+    LogFull,
+    TowpathError,
+    UnknownMode,
+    WorktreeNotFound,
+)
 from domain.ids import SessionId
-from domain.ports import Agent, Emit, Leftover, Turn, TurnEnd, Worktree
+from domain.ports import Agent, Change, Emit, FileState, Leftover, PlanKey, Turn, TurnEnd, Unsettled, Worktree
 from infrastructure.eventlogs.memory import MemoryEventLog
 
 PID = 4711
@@ -149,6 +157,14 @@ async def answer(agent: FakeAgent, turn: Turn) -> TurnEnd:
     return TurnEnd(stop_reason="end")
 
 
+async def write(agent: FakeAgent, turn: Turn) -> TurnEnd:
+    """Answer with the prompt's own text, in pieces."""
+    await agent.emit(SessionStatus(status="running", pid=PID))
+    for at in range(0, len(turn.command), 7):
+        await agent.emit(AgentMessage(turn_id=turn.turn_id, message_id="message-one", text=turn.command[at : at + 7]))
+    return TurnEnd(stop_reason="end")
+
+
 async def work(agent: FakeAgent, turn: Turn) -> TurnEnd:
     """Work until stopped."""
     del turn
@@ -184,11 +200,12 @@ class FakeLauncher:
         return [
             AgentProfile(mode="shell", title="Shell", protocol="shell", available=True),
             AgentProfile(mode="claude", title="Claude", protocol="claude", available=False, reason="Install it."),
+            AgentProfile(mode="writer", title="Writer", protocol="acp", available=True, detects_operations=True),
         ]
 
     def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:
         del session_id, working_dir
-        if mode != "shell":
+        if mode not in ("shell", "writer"):
             raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
         self.agents.append(FakeAgent(self.play, emit))
         return self.agents[-1]
@@ -201,6 +218,70 @@ class FakeLauncher:
     @property
     def commands(self) -> list[str]:
         return [command for agent in self.agents for command in agent.commands]
+
+
+class FakeFiles:
+    """Files by their path, in one directory. With a *failure* nothing can be changed."""
+
+    def __init__(self, **files: bytes) -> None:
+        self.states = {path: FileState(data, 0o644) for path, data in files.items()}
+        self.failure: TowpathError | None = None
+        self.unsettled: list[Unsettled] = []
+        self.records: dict[PlanKey, dict[bool, Unsettled]] = {}
+        self.changes: dict[PlanKey, Sequence[Change]] = {}
+        self.before_change: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        return {path: state.data for path, state in self.states.items() if state.data is not None}
+
+    async def read(self, working_dir: str, paths: Collection[str]) -> Mapping[str, FileState]:
+        del working_dir
+        return {path: self.states.get(path, FileState()) for path in paths}
+
+    async def change(self, working_dir: str, key: PlanKey, changes: Sequence[Change], *, note: bytes) -> None:
+        del working_dir
+        if self.before_change is not None:
+            await self.before_change()
+        self._make(key, changes, note, undo=False)
+        self.changes[key] = changes
+
+    async def note(self, key: PlanKey) -> bytes:
+        return self.records[key][False].note
+
+    async def undo(self, key: PlanKey, *, note: bytes) -> None:
+        self._make(key, [Change(one.path, one.after, one.before) for one in self.changes[key]], note, undo=True)
+
+    def _make(self, key: PlanKey, changes: Sequence[Change], note: bytes, *, undo: bool) -> None:
+        if self.failure is not None:
+            raise self.failure
+        differing = [one.path for one in changes if self.states.get(one.path, FileState()).data != one.before.data]
+        if differing:
+            raise FilesChanged(differing)
+        self.states |= {one.path: one.after for one in changes}
+        self.records.setdefault(key, {})[undo] = Unsettled(key=key, undo=undo, made=True, note=note)
+        self.unsettled.append(self.records[key][undo])
+
+    async def settle(self, key: PlanKey) -> None:
+        self.unsettled = [each for each in self.unsettled if each.key != key]
+
+    async def recover(self) -> Sequence[Unsettled]:
+        return list(self.unsettled)
+
+    async def forget(self, session_id: SessionId, *, keep: Collection[str] | None = None) -> None:
+        for key in list(self.records):
+            if key.session_id == session_id and key.plan_id not in (keep or ()):
+                del self.records[key]
+
+    async def kept(self) -> Sequence[SessionId]:
+        return [key.session_id for key in self.records]
+
+
+class FakeDiffer:
+    """Says both texts."""
+
+    async def diffs(self, pairs: Sequence[tuple[str, str]]) -> Sequence[str | None]:
+        return [f"@@ {before!r} {after!r} @@\n" for before, after in pairs]
 
 
 class FaultyEventLog(MemoryEventLog):

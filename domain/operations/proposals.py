@@ -4,6 +4,7 @@ A plan is in the log from then on: ``operations-detected``, and the plan whole b
 own id.
 """
 
+import logging
 from collections.abc import Sequence
 
 from anyio import to_thread
@@ -11,10 +12,10 @@ from msgspec import UNSET, UnsetType
 
 from contracts import views
 from contracts.codec import encode
-from contracts.events import Operation, OperationsError
+from contracts.events import Event, Operation, OperationsError
 from contracts.requests import PLAN_OPERATIONS
 from domain.errors import PlanTooLarge, TowpathError
-from domain.ids import make_id
+from domain.ids import SessionId, make_id
 from domain.operations.answers import Answer
 from domain.operations.planning import aim, paths_of, work_out
 from domain.operations.telling import detected, planned_operations
@@ -22,6 +23,8 @@ from domain.owner import Owner
 from domain.owners import Owners
 from domain.ports import Blob, Clock, Differ, Files
 from domain.state import SessionState
+
+logger = logging.getLogger(__name__)
 
 
 class Proposals:
@@ -58,18 +61,34 @@ class Proposals:
             operations=await planned_operations(steps, files, self._differ),
         )
 
+    async def forget(self, session_id: SessionId) -> None:
+        """Drop what is kept to undo the plans of a session that is gone. Never raises."""
+        try:
+            await self._files.forget(session_id)
+        except TowpathError:
+            logger.exception("what is kept of session %s could not be dropped; the next time tries again", session_id)
+
     async def record(self, owner: Owner, plan: views.Plan) -> None:
         """Record a plan; durable when this returns."""
-        durable = owner.record(*detected(plan), blobs=[Blob(plan.plan_id, encode(plan))])
-        await self._owners.settle(owner, durable)
+        events, blobs = recorded(plan)
+        await self._owners.settle(owner, owner.record(*events, blobs=blobs))
 
     async def search(self, owner: Owner, turn_id: str, answer: Answer) -> None:
         """Record what an agent's answer to a turn proposes, as a plan. Raises why the owner was lost, nothing else."""
         try:
             operations, message_id = await to_thread.run_sync(answer.operations)
+            if not operations:
+                return
             plan = await self.plan(owner.state, operations, turn_id=turn_id, message_id=message_id)
+            events, blobs = recorded(plan)
         except TowpathError as error:
-            await self._owners.settle(owner, owner.record(OperationsError(error=str(error), operations=[])))
-            return
-        if plan.operations:
-            await self.record(owner, plan)
+            events, blobs = [OperationsError(error=str(error), operations=[])], ()
+        except Exception:
+            logger.exception("an answer in session %s could not be searched", owner.state.session_id)
+            events, blobs = [OperationsError(error="The answer could not be searched.", operations=[])], ()
+        await self._owners.settle(owner, owner.record(*events, blobs=blobs))
+
+
+def recorded(plan: views.Plan) -> tuple[Sequence[Event], Sequence[Blob]]:
+    """Return a plan as the log holds it."""
+    return detected(plan), [Blob(plan.plan_id, encode(plan))]

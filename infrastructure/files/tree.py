@@ -138,16 +138,6 @@ class Tree:
         status = self._status(path)
         return (status.st_dev, status.st_ino) if status is not None and status.st_nlink == 1 else None
 
-    def look(self, path: str) -> Found | None:
-        """Return what a file is known by; `None` where there is none. Raises OSError, also for what is no file."""
-        try:
-            with self._opened(path) as file:
-                status = os.fstat(file.fileno())
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                return Found(digest, status.st_size, stat.S_IMODE(status.st_mode))
-        except FileNotFoundError:
-            return None
-
     def exists(self, path: str) -> bool:
         """Say whether anything has this name."""
         return self._status(path) is not None
@@ -158,13 +148,13 @@ class Tree:
         return one is not None and two is not None and (one.st_dev, one.st_ino) == (two.st_dev, two.st_ino)
 
     def is_like(self, path: str, expected: Found | None) -> bool:
-        """Say whether a file is what it should be."""
+        """Say whether a file is what it should be; what is larger is not read."""
         try:
-            if expected is not None:
-                handle, name = self.parent(path)
-                if os.stat(name, dir_fd=handle, follow_symlinks=False).st_size != expected.size:
-                    return False  # what grew is not read
-            return self.look(path) == expected
+            handle, name = self.parent(path)
+            status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+            return expected is not None and status.st_size == expected.size and self._look(path) == expected
+        except FileNotFoundError:
+            return expected is None
         except OSError:
             return False
 
@@ -203,6 +193,12 @@ class Tree:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
+
+    def _look(self, path: str) -> Found:
+        with self._opened(path) as file:
+            status = os.fstat(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return Found(digest, status.st_size, stat.S_IMODE(status.st_mode))
 
     def _status(self, path: str) -> os.stat_result | None:
         try:

@@ -28,8 +28,10 @@ from domain.doorkeeper import Doorkeeper
 from domain.errors import UnknownMode
 from domain.exports import Exports
 from domain.ids import SessionId
+from domain.operations.proposals import Proposals
 from domain.owners import Owners
 from domain.places import Places
+from domain.plans import Plans
 from domain.policy import Policy
 from domain.ports import Agent, Emit, Turn, TurnEnd, Usage
 from domain.projects import Projects
@@ -43,7 +45,7 @@ from infrastructure.clock import SystemClock
 from infrastructure.eventlogs.memory import MemoryEventLog
 from infrastructure.tokens import FileCredentials
 from tests.access.stage import RecordedAudit
-from tests.fakes import FakeWorkspace, FakeWorktrees
+from tests.fakes import FakeDiffer, FakeFiles, FakeWorkspace, FakeWorktrees
 
 TOKEN = "the-token-of-these-tests-is-no-secret-at-all"
 WORKING_DIR = "/srv/project"
@@ -181,7 +183,17 @@ class Stage:
         owners = Owners(log=log, clock=clock, tasks=tasks)
         retention = Retention(log=log, owners=owners, system=system, clock=clock, most_bytes=1 << 20, most_ms=1 << 40)
         rules = Rules(policy=Policy(POLICY), system=system, clock=clock, audit=audit, approval_ms=1 << 40)
-        turns = Turns(log=log, owners=owners, launcher=launcher, retention=retention, rules=rules, tasks=tasks)
+        files = FakeFiles(a=b"one\ntwo\n")
+        proposals = Proposals(owners=owners, files=files, differ=FakeDiffer(), clock=clock)
+        turns = Turns(
+            log=log,
+            owners=owners,
+            launcher=launcher,
+            retention=retention,
+            rules=rules,
+            proposals=proposals,
+            tasks=tasks,
+        )
         workspace = OneDirectory(WORKING_DIR)
         places = Places(log=log, workspace=workspace, worktrees=FakeWorktrees(WORKING_DIR), system=system)
         sessions = Sessions(
@@ -224,6 +236,15 @@ class Stage:
             copies=Copies(log=log, owners=owners, places=places, clock=clock, wait_seconds=0.05),
             projects=Projects(log=log, system=system, owners=owners, places=places),
             places=places,
+            plans=Plans(
+                log=log,
+                owners=owners,
+                files=files,
+                proposals=proposals,
+                commands=commands,
+                clock=clock,
+                retention_ms=1 << 40,
+            ),
             exports=Exports(log=log),
             tasks=tasks,
         )

@@ -39,6 +39,7 @@ async def gates(door: Door) -> Gates:
         copies=unused,
         projects=unused,
         places=unused,
+        plans=unused,
         exports=unused,
         approvals=unused,
         rules=unused,

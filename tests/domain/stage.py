@@ -19,8 +19,10 @@ from domain.contexts import Contexts
 from domain.copies import Copies
 from domain.exports import Exports
 from domain.ids import SessionId, TurnId
+from domain.operations.proposals import Proposals
 from domain.owners import Owners
 from domain.places import Places
+from domain.plans import Plans
 from domain.policy import Policy
 from domain.projects import Projects
 from domain.reading import Reading
@@ -32,7 +34,17 @@ from domain.system import SystemLog
 from domain.turns import Turns
 from tests.access.stage import RecordedAudit
 from tests.factories import make_create
-from tests.fakes import FakeClock, FakeLauncher, FakeWorkspace, FakeWorktrees, FaultyEventLog, Play, answer
+from tests.fakes import (
+    FakeClock,
+    FakeDiffer,
+    FakeFiles,
+    FakeLauncher,
+    FakeWorkspace,
+    FakeWorktrees,
+    FaultyEventLog,
+    Play,
+    answer,
+)
 
 LIMITS = {
     "prompt_bytes": 256 * 1024,
@@ -73,12 +85,15 @@ class Stage:
             audit=self.audit,
             approval_ms=limits.pop("approval_ms"),
         )
+        self.files = FakeFiles()
+        self.proposals = Proposals(owners=self.owners, files=self.files, differ=FakeDiffer(), clock=self.clock)
         self.turns = Turns(
             log=self.log,
             owners=self.owners,
             launcher=self.launcher,
             retention=self.retention,
             rules=self.rules,
+            proposals=self.proposals,
             tasks=tasks,
         )
         self.worktrees = FakeWorktrees(*self.workspace.paths)
@@ -98,6 +113,15 @@ class Stage:
         )
         self.commands = Commands(
             owners=self.owners, turns=self.turns, rules=self.rules, launcher=self.launcher, tasks=tasks
+        )
+        self.plans = Plans(
+            log=self.log,
+            owners=self.owners,
+            files=self.files,
+            proposals=self.proposals,
+            commands=self.commands,
+            clock=self.clock,
+            retention_ms=1 << 40,
         )
         self.approvals = Approvals(
             log=self.log,
