@@ -99,12 +99,14 @@ class Approvals:
     async def expire(self) -> None:
         """Close the questions that nobody answered in time, those of the time before a start included. Never raises."""
         for owner in list(self._owners):
-            for question in owner.state.pending_approvals:
-                if self._is_late(question) and not owner.closing:
-                    try:
-                        await self._expire(owner, question)
-                    except TowpathError:
-                        logger.exception("a question of session %s could not be closed", owner.state.session_id)
+            late = [question for question in owner.state.pending_approvals if self._is_late(question)]
+            for question in late:
+                if owner.closing or pending(owner.state, question.approval_id) is None:  # closed meanwhile
+                    continue
+                try:
+                    await self._expire(owner, question)
+                except Exception:
+                    logger.exception("a question of session %s could not be closed", owner.state.session_id)
 
     async def _standing(self, owner: Owner, approval_id: str) -> ApprovalRequest:
         """Return a question that can be answered now; raises what tells why there is none."""

@@ -8,6 +8,7 @@ from anyio import create_task_group
 
 from contracts.events import (
     ApprovalConfirmed,
+    ApprovalExpired,
     ApprovalRequest,
     RunStarted,
     SessionError,
@@ -17,7 +18,7 @@ from contracts.events import (
 from contracts.requests import AnswerApproval, ForkSession, MoveSession
 from contracts.views import Rule
 from domain.access import OWNER
-from domain.errors import AgentUnavailable, Draining, SessionBusy, SessionNotFound
+from domain.errors import AgentUnavailable, ApprovalOver, Draining, SessionBusy, SessionNotFound
 from domain.ids import SessionId
 from domain.ports import Turn, TurnEnd
 from tests.domain.stage import Stage, of, staged, status, turns
@@ -148,6 +149,32 @@ async def test_a_question_of_a_plan_expires_like_any_other() -> None:
         await stage.approvals.expire()
         events = await stage.events(session_id)
 
+    assert status(events) == "idle"
+
+
+async def test_a_question_that_two_find_late_expires_once() -> None:
+    async with staged(play=shell) as stage:
+        session_id = await stage.open()
+        outcomes = await stage.commands.request(session_id, PLAN, ["npm test", "npm start"])
+        stage.clock.time += 60_000
+        stage.log.held = True
+
+        async def late() -> None:
+            with pytest.raises(ApprovalOver):
+                await reply(stage, session_id, outcomes[1].approval_id)
+
+        async with create_task_group() as tasks:
+            tasks.start_soon(stage.approvals.expire)
+            await turns(2)
+            tasks.start_soon(late)
+            tasks.start_soon(stage.approvals.expire)
+            await turns(2)
+            stage.log.release()
+            await turns(2)
+            stage.log.release()
+        events = await stage.events(session_id)
+
+    assert [event.approval_id for event in of(events, ApprovalExpired)] == [outcome.approval_id for outcome in outcomes]
     assert status(events) == "idle"
 
 
