@@ -13,8 +13,11 @@ from domain.ids import SessionId
 from domain.words import Pattern, same_command
 
 Effect = Literal["allow", "ask", "deny"]
-PROMPT, OPERATION = "prompt", "operation"
-"""Kinds of actions: what a human types into a shell, and a command that a plan holds. Agents name those of tools."""
+PROMPT, OPERATION, TOOL = "prompt", "operation", "tool"
+"""Kinds of actions: what a human types into a shell, a command that a plan holds, a tool of which no more is known.
+
+Agents name the kinds of their tools.
+"""
 
 
 class Action(Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from domain.access import Principal
 from domain.errors import InsufficientScope, InvalidAnswer, NotEditable
 from domain.fitting import INLINE_TEXT_BYTES
 from domain.ids import SessionId, make_id
-from domain.policy import OPERATION, PROMPT, Action, Verdict
+from domain.policy import OPERATION, PROMPT, TOOL, Action, Verdict
 from domain.state import SessionState
 
 _OPTIONS: Sequence[tuple[OptionKind, str]] = (
@@ -75,8 +75,11 @@ def describe(rule: Rule) -> str:
 
 def action(state: SessionState, request: ApprovalRequest, command: str) -> Action:
     """Return what *command* would be, run in place of what a question is about."""
-    of_plan = request.plan_id is not UNSET
-    return command_action(state, OPERATION if of_plan else PROMPT, command)
+    kind = PROMPT if request.plan_id is UNSET else OPERATION
+    if request.tool_call_id is not UNSET:
+        calls = (call.kind for call in state.open_tool_calls if call.tool_call_id == request.tool_call_id)
+        kind = next(calls, UNSET) or TOOL
+    return command_action(state, kind, command)
 
 
 def command_action(state: SessionState, kind: str, command: str) -> Action:

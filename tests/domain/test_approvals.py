@@ -16,6 +16,7 @@ from contracts.events import (
     RunStarted,
     SessionError,
     SessionStatus,
+    ToolCall,
     TurnCompleted,
 )
 from contracts.requests import AnswerApproval
@@ -626,6 +627,23 @@ async def test_an_agent_goes_on_when_all_that_it_asks_is_answered() -> None:
         ("running", PID), ("waiting", PID), ("waiting", PID), ("running", PID)
     ]  # fmt: skip
     assert [reason for _, reason in ends(events)] == ["end"]
+
+
+async def test_what_is_remembered_of_an_agent_s_tool_is_no_prompt() -> None:
+    async with staged(play=wait) as stage:
+        owner = await at_work(stage)
+        always = ApprovalOption(option_id="always", name="", kind="allow-session")
+        question = replace(asking(owner, 1), options=[always])
+        await stage.turns.emit(owner, ToolCall(turn_id=str(question.turn_id), tool_call_id="call", kind="edit"))
+        async with create_task_group() as tasks:
+            tasks.start_soon(stage.turns.ask, owner, question)
+            await asked(stage, owner.state.session_id)
+            with pytest.raises(InvalidAnswer):
+                await reply(stage, owner.state.session_id, question)
+            await reply(stage, owner.state.session_id, question, option_id="always")
+        (remembered,) = (await stage.system.state()).rules
+
+    assert (remembered.kind, remembered.command) == ("edit", "Edit it")
 
 
 async def test_a_turn_that_is_stopped_closes_what_its_agent_asks() -> None:
