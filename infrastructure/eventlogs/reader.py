@@ -70,19 +70,26 @@ SELECT low FROM search WHERE low = high
 """
 RESTLESS = "SELECT session_id FROM sessions WHERE at_rest = 0 AND NOT quarantined"
 LISTED = """
-SELECT key, epoch, seq, earliest, listing, last_activity
+SELECT key, session_id, epoch, seq, earliest, listing, last_activity
 FROM heads CROSS JOIN sessions USING (key)
 WHERE last_activity <= ?1 AND (last_activity < ?1 OR session_id < ?2)
   AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR mode = ?4) AND (?5 IS NULL OR archived = ?5)
   AND (?6 IS NULL OR project_id = ?6)
 ORDER BY last_activity DESC, session_id DESC LIMIT ?7
 """
-# Of each session on the page the newest text that holds any of the words.
+# Of each session on the page the newest text that holds any of the words. In three passes over what the index finds,
+# since asking it for each session begins anew each time: 2 ms where the last word is cut short.
 FOUND = """
-SELECT page.*, (
-    SELECT snippet(search, 0, '', '', '…', {words}) FROM search
-    WHERE search MATCH ?8 AND rowid >= key << 40 AND rowid < (key + 1) << 40 ORDER BY rowid DESC LIMIT 1
-) FROM ({listed}) AS page
+WITH page AS MATERIALIZED ({listed}),
+newest AS MATERIALIZED (
+    SELECT max(rowid) AS place FROM search
+    WHERE search MATCH ?8 AND rowid >> 40 IN (SELECT key FROM page) GROUP BY rowid >> 40
+),
+shown AS MATERIALIZED (
+    SELECT rowid >> 40 AS key, snippet(search, 0, '', '', '…', {words}) AS snippet FROM search
+    WHERE search MATCH ?8 AND +rowid IN (SELECT place FROM newest)
+)
+SELECT page.*, snippet FROM page LEFT JOIN shown USING (key) ORDER BY last_activity DESC, session_id DESC
 """
 
 
@@ -243,7 +250,14 @@ def read_listed(
 
 
 def _listed(
-    _key: int, epoch: Epoch, seq: int, earliest: int, row: bytes, last_activity: int, snippet: str | None = None
+    _key: int,
+    _id: SessionId,
+    epoch: Epoch,
+    seq: int,
+    earliest: int,
+    row: bytes,
+    last_activity: int,
+    snippet: str | None = None,
 ) -> Listed:
     listing = decode_listing(row)
     return Listed(listing, Head(epoch, seq, earliest, listing, last_activity), readable(snippet))
