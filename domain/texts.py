@@ -26,16 +26,15 @@ class Texts:
         """Return the texts that *events* complete; *blob* returns a large body whole."""
         found: list[SearchText] = []
         for event in events:
-            # not `match`, which took 1 µs for each piece of output
-            if isinstance(event, AgentMessage):
-                self._hear(event)
-            elif isinstance(event, CommandSent):
-                command = event.command
-                text = blob(command.blob_id) if isinstance(command, LargeBody) else command
-                found.append(SearchText(event.seq, text[:TEXT_CHARACTERS]))
-            elif isinstance(event, TurnCompleted) and event.turn_id == self._turn_id:
-                found.append(SearchText(event.seq, "".join(self._pieces)))
-                self._turn_id = ""
+            match event:
+                case AgentMessage():
+                    self._hear(event)
+                case CommandSent(seq=seq, command=command):
+                    text = blob(command.blob_id) if isinstance(command, LargeBody) else command
+                    found.append(SearchText(seq, text[:TEXT_CHARACTERS]))
+                case TurnCompleted(seq=seq, turn_id=turn_id) if turn_id == self._turn_id:
+                    found.append(SearchText(seq, "".join(self._pieces)))
+                    self._turn_id = ""
         return found
 
     def _hear(self, event: AgentMessage) -> None:
