@@ -31,7 +31,7 @@ HEADER = "Idempotency-Key"
 KEY_LENGTH = 255
 # A string of RFC 8941, as the draft has it, or what most programs send: a bare UUID.
 KEY_PATTERN = r'^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-+\--:<-\[\]-~]{1,255})$'
-ANSWER_BYTES = 64 * 1024
+ANSWER_BYTES = 256 * 1024
 """The largest answer that is kept."""
 TELLS_SECRET = "tells_secret"  # noqa: S105 - the name of an option
 """In a handler's ``opt``: its answer holds a secret, and is never kept."""
