@@ -1,12 +1,14 @@
 """Plans with a real server, real files, and kill -9."""
 
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.files.stage import look
+from tests.files.stage import contents, look
 from tests.servers import Place, history, new_session
 
 ANSWER = """I renamed it and fixed the greeting.
@@ -128,3 +130,39 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (place.root / "link").symlink_to("/etc")
     with place.serving(), place.client() as client:
         yield place, client, new_session(client)
+
+
+KILLS = 3
+FILES = 60
+
+
+def test_killed_in_the_middle_the_server_says_afterwards_what_the_files_say(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    for number in range(FILES):
+        (place.root / f"{number}").write_bytes(b"old\n")
+    answer = "".join(
+        f'<write path="{number}">\nnew\n</write>\n<write path="d/{number}">\nnew\n</write>\n' for number in range(FILES)
+    )
+    before = look(place.root)
+    outcomes = []
+    for kill in range(KILLS):
+        with place.serving() as server, place.client() as client:
+            session_id = new_session(client)
+            plan_id = ask(client, session_id, "preview", response=answer)["planId"]
+            killer = Timer(0.02 + 0.06 * kill, server.kill)
+            killer.start()
+            with suppress(httpx.TransportError):
+                ask(client, session_id, "execute", planId=plan_id)
+            killer.join()
+        with place.serving(), place.client() as client:
+            (plan,) = client.get(f"/api/session/{session_id}/plans").json()["plans"]
+            outcomes.append(plan["state"])
+            if plan["state"] == "executed":
+                assert contents(place.root) == dict.fromkeys(
+                    [name for number in range(FILES) for name in (f"{number}", f"d/{number}")], b"new\n"
+                )
+                assert types(client, session_id) == ["operations-detected", "operations-executed"]
+                ask(client, session_id, "revert", planId=plan_id)
+            assert look(place.root) == before
+
+    assert set(outcomes) <= {"proposed", "failed", "executed"}
