@@ -8,7 +8,7 @@ from contracts.events import AgentMessage, Event, Operation
 from domain.errors import PlanTooLarge
 from domain.operations.parsing import find
 
-# Some ten times what models answer at most.
+# What is kept in memory while a turn runs, and searched at once.
 ANSWER_CHARACTERS = 4 * 1024 * 1024
 
 
