@@ -52,6 +52,7 @@ logger = logging.getLogger(__name__)
 
 # Of the operations at fault an event names so many.
 FAULTS_SHOWN = 20
+NOT_RUN = {"asked": "It waits for an answer.", "denied": "A rule forbids this command."}
 
 _decode_plan = decoder(views.Plan)
 
@@ -235,8 +236,8 @@ class Plans:
                 results[place] = replace(results[place], success=False, error=str(error))
             return []
         for (place, _), outcome in zip(places, outcomes, strict=True):
-            if outcome.outcome == "denied":
-                results[place] = replace(results[place], success=False, error="A rule forbids this command.")
+            if outcome.outcome != "running":
+                results[place] = replace(results[place], success=False, error=NOT_RUN[outcome.outcome])
         return [outcome.approval_id for outcome in outcomes if outcome.approval_id is not None]
 
     @asynccontextmanager
@@ -348,7 +349,7 @@ def _choose(plan: views.Plan, only: Collection[int] | None) -> list[views.Planne
 
 def _result(planned: views.PlannedOperation) -> OperationResult:
     path = "" if isinstance(planned.path, UnsetType) else planned.path
-    return OperationResult(success=True, path=path, operation=name_of(planned.operation))
+    return OperationResult(success=True, path=path, to=planned.to, operation=name_of(planned.operation))
 
 
 def _unasked(result: OperationResult) -> OperationResult:
