@@ -248,6 +248,8 @@ class Plans:
         async with self._locks.setdefault(plan.working_dir, Lock()):
             self._at_work.add(key)
             try:
+                for left in await self._files.recover(key):  # made, and a full disk kept that from the log
+                    await self._report(left)
                 yield await self._owners.get(key.session_id), plan
             finally:
                 self._at_work.remove(key)

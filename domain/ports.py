@@ -531,10 +531,11 @@ class Files(Protocol):
     async def settle(self, key: PlanKey) -> None:
         """Take note that the caller has recorded how the last `change` or `undo` of a plan ended."""
 
-    async def recover(self) -> Sequence[Unsettled]:
-        """Make whole what a crash left half done; return all that is not settled. Not while changes are being made.
+    async def recover(self, key: PlanKey | None = None) -> Sequence[Unsettled]:
+        """Make whole what a crash left half done, of one plan or of all; return what is not settled.
 
-        What can't be made whole now (a directory is away) stays as it is for the next call.
+        What can't be made whole now (a directory is away) stays as it is for the next call; of the plan that was asked
+        for it is raised. So is FilesUnavailable where that plan's files are being changed; of all, such are left out.
         """
 
     async def forget(self, session_id: SessionId, *, keep: Collection[str] | None = None) -> None:

@@ -68,6 +68,7 @@ class FakeWorktrees:
         self.made: dict[SessionId, Worktree] = {}
         self.dirty: set[SessionId] = set()
         self.left: list[str] = []
+        self.before_keep: Callable[[SessionId], Awaitable[None]] | None = None
 
     async def make(self, session_id: SessionId, source: str) -> Worktree:
         if source not in self.repositories:
@@ -77,6 +78,8 @@ class FakeWorktrees:
         return worktree
 
     async def keep(self, session_id: SessionId) -> None:
+        if self.before_keep is not None:
+            await self.before_keep(session_id)
         if session_id in self.made:
             self.made[session_id] = replace(self.made[session_id], kept=True)
 
@@ -250,6 +253,8 @@ class FakeFiles:
         return self.records[key][False].note
 
     async def undo(self, key: PlanKey, *, note: bytes) -> None:
+        if self.before_change is not None:
+            await self.before_change()
         self._make(key, [Change(one.path, one.after, one.before) for one in self.changes[key]], note, undo=True)
 
     def _make(self, key: PlanKey, changes: Sequence[Change], note: bytes, *, undo: bool) -> None:
@@ -265,8 +270,8 @@ class FakeFiles:
     async def settle(self, key: PlanKey) -> None:
         self.unsettled = [each for each in self.unsettled if each.key != key]
 
-    async def recover(self) -> Sequence[Unsettled]:
-        return list(self.unsettled)
+    async def recover(self, key: PlanKey | None = None) -> Sequence[Unsettled]:
+        return [each for each in self.unsettled if key in (None, each.key)]
 
     async def forget(self, session_id: SessionId, *, keep: Collection[str] | None = None) -> None:
         for key in list(self.records):
@@ -285,11 +290,12 @@ class FakeDiffer:
 
 
 class FaultyEventLog(MemoryEventLog):
-    """Takes nothing while ``full``; commits nothing while ``held``."""
+    """Takes nothing while ``full``, nothing of the session ``refused``; commits nothing while ``held``."""
 
     def __init__(self) -> None:
         super().__init__(window_seconds=0)
         self.full = False
+        self.refused: SessionId | None = None
         self.held = False
 
     def release(self) -> None:
@@ -303,6 +309,6 @@ class FaultyEventLog(MemoryEventLog):
 
     @override
     def _fence(self, session_id: SessionId, expected_seq: int) -> Any:
-        if self.full:
+        if self.full or session_id == self.refused:
             raise LogFull("The disk is full.")
         return super()._fence(session_id, expected_seq)

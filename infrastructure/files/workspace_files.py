@@ -64,16 +64,17 @@ class JournaledFiles:
         with self._alone(key), _explained():
             await to_thread.run_sync(self._settle, key)
 
-    async def recover(self) -> Sequence[Unsettled]:
+    async def recover(self, key: PlanKey | None = None) -> Sequence[Unsettled]:
+        if key is not None:
+            return await self._recover_plan(key)
         unsettled: list[Unsettled] = []
-        for key in await to_thread.run_sync(lambda: list(self._records.plans())):
-            if key in self._busy:
+        for each in await to_thread.run_sync(lambda: list(self._records.plans())):
+            if each in self._busy:
                 continue
-            with self._alone(key):
-                try:
-                    unsettled += [each for record in self._records.of(key) async for each in self._recover(key, record)]
-                except TowpathError:
-                    logger.exception("the files of plan %s are not put right; the next time tries again", key.plan_id)
+            try:
+                unsettled += await self._recover_plan(each)
+            except TowpathError:
+                logger.exception("the files of plan %s are not put right; the next time tries again", each.plan_id)
         return unsettled
 
     async def forget(self, session_id: SessionId, *, keep: Collection[str] | None = None) -> None:
@@ -148,6 +149,10 @@ class JournaledFiles:
             journal = _journal(tree, done.working_dir, entries, note, unmade=done.made)
             undo.begin(journal, {})
             FileChange(tree, undo, journal).make(contents)
+
+    async def _recover_plan(self, key: PlanKey) -> list[Unsettled]:
+        with self._alone(key):
+            return [each for record in self._records.of(key) async for each in self._recover(key, record)]
 
     async def _recover(self, key: PlanKey, record: Record) -> AsyncIterator[Unsettled]:
         with _explained():

@@ -355,7 +355,7 @@ async def test_what_a_crash_kept_from_the_log_is_told_once() -> None:
         stage.files.before_change = disk_fills
         with pytest.raises(LogFull):
             await execute(stage, session_id, plan_id)
-        stage.log.full = False
+        stage.log.full, stage.files.before_change = False, None
 
         await stage.plans.recover()
         await stage.plans.recover()
@@ -367,6 +367,33 @@ async def test_what_a_crash_kept_from_the_log_is_told_once() -> None:
         ]  # fmt: skip
         assert (await stage.plans.get(session_id, plan_id)).state == "executed"
         await stage.plans.revert(session_id, plan_id)
+        assert stage.files.contents == {"a": b"one\ntwo\n", "b": b"bye\n"}
+
+
+async def test_what_a_full_disk_kept_from_the_log_is_told_before_the_plan_is_touched_again() -> None:
+    async with staged() as stage:
+        session_id = await prepared(stage)
+        plan_id = await previewed(stage, session_id)
+
+        async def disk_fills() -> None:
+            stage.log.full = True
+
+        stage.files.before_change = disk_fills
+        with pytest.raises(LogFull):
+            await execute(stage, session_id, plan_id, 0, 1, 2)
+        stage.log.full = False
+        with pytest.raises(PlanOver):
+            await execute(stage, session_id, plan_id, 0, 1, 2)
+        stage.files.before_change = disk_fills
+        with pytest.raises(LogFull):
+            await stage.plans.revert(session_id, plan_id)
+        stage.log.full = False
+        with pytest.raises(PlanOver):
+            await stage.plans.revert(session_id, plan_id)
+
+        events = await stage.events(session_id)
+        assert (len(of(events, OperationsExecuted)), len(of(events, OperationsReverted))) == (1, 1)
+        assert not of(events, OperationsError)
         assert stage.files.contents == {"a": b"one\ntwo\n", "b": b"bye\n"}
 
 

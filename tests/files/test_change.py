@@ -207,3 +207,13 @@ async def test_what_is_kept_is_private_and_goes_with_its_session(place: Place) -
     assert await place.files.kept() == []
     with pytest.raises(FilesUnavailable, match="Nothing is kept"):
         await place.files.undo(KEY, note=NOTE)
+
+
+async def test_one_plan_is_looked_after_by_itself_and_says_what_is_not_settled(place: Place) -> None:
+    await place.change(WriteOperation(path="a", content="new"))
+    (left,) = await place.files.recover(KEY)
+    other = await place.files.recover(KEY._replace(plan_id="another_plan"))
+    await place.files.settle(KEY)
+
+    assert (left.key, left.made, left.undo, left.note) == (KEY, True, False, NOTE)
+    assert (other, await place.files.recover(KEY)) == ([], [])
