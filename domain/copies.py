@@ -107,7 +107,7 @@ class Copies:
                 outcomes=self._owners.outcomes,
             )
             await self._owners.settle(owner, durable)
-        self._owners.keep(owner)
+            self._owners.keep(owner)
         return await self._view(copy_id)
 
     async def fork(self, session_id: SessionId, request: ForkSession) -> views.SessionForked:
@@ -135,7 +135,7 @@ class Copies:
                 receipt=take(),
             )
             await self._owners.settle(owner, durable)
-        self._owners.keep(owner)
+            self._owners.keep(owner)
         return views.SessionForked(session=await self._view(copy_id), agent_memory="none")
 
     async def move(self, session_id: SessionId, request: MoveSession) -> views.SessionMoved:

@@ -92,7 +92,7 @@ class Sessions:
                 outcomes=self._owners.outcomes,
             )
             await self._owners.settle(owner, durable)
-        self._owners.keep(owner)
+            self._owners.keep(owner)
         return await self._view(session_id)
 
     async def submit(self, session_id: SessionId, request: SubmitPrompt) -> views.PromptAccepted:

@@ -86,6 +86,23 @@ async def busy(agent: FakeAgent, turn: Turn) -> TurnEnd:
 # Duplicates
 
 
+async def test_who_is_told_of_a_new_session_at_once_meets_its_only_owner() -> None:
+    """A stream tells of a session as soon as it is in the log; its worktree is written down a moment later."""
+    async with staged() as stage:
+
+        async def prompt(session_id: SessionId) -> None:
+            await stage.submit(session_id, "early")
+
+        original = await stage.open()
+        stage.worktrees.before_keep = prompt
+        made = await stage.open(isolation="worktree"), await fork(stage, original, isolation="worktree")
+        for session_id in made:
+            await stage.submit(session_id, "late")
+            events = await stage.rested(session_id, turns=2)
+
+            assert [end for _, end in ends(events)] == ["end", "end"]
+
+
 async def test_a_duplicate_has_the_settings_and_none_of_the_history() -> None:
     async with staged() as stage:
         original = await stage.open(working_dir="/srv/project/src", title="Original")
