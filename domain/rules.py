@@ -1,5 +1,6 @@
 """What is held against the rules, how a human is asked where they say so, and the answers that are remembered."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from domain.ports import Audit, Clock
 from domain.questions import question
 from domain.state import SessionState
 from domain.system import SystemLog, SystemState
+
+logger = logging.getLogger(__name__)
 
 
 class Rules:
@@ -60,10 +63,15 @@ class Rules:
         return forgotten(rule_id)
 
     async def forget_session(self, session_id: SessionId) -> None:
-        """Forget what was remembered for a session that is gone. Raises LogFull, LogUnavailable."""
-        await self._system.decide(
-            lambda state: [RuleDeleted(rule_id=rule.rule_id) for rule in state.rules if rule.for_session == session_id]
-        )
+        """Forget what was remembered for a session that is gone. Never raises: what stays matches nothing."""
+        try:
+            await self._system.decide(
+                lambda state: [
+                    RuleDeleted(rule_id=each.rule_id) for each in state.rules if each.for_session == session_id
+                ]
+            )
+        except Exception:
+            logger.exception("the answers that were remembered for session %s stay", session_id)
 
 
 def forgotten(rule_id: str) -> RuleRemoved:

@@ -158,6 +158,7 @@ class Turns:
                 end = await self._run(owner, running)
                 if end is None:
                     continue
+                owner.answer = None  # one to a question that its agent had given up allows nothing that follows
                 completed = TurnCompleted(
                     turn_id=running.turn_id, stop_reason=end.stop_reason, usage=end.usage, cwd=end.cwd
                 )
@@ -276,7 +277,7 @@ class Turns:
         return owner
 
     async def forget(self, session_id: SessionId) -> None:
-        """Forget what was answered for a session that is gone, and how to undo it. Raises LogFull, LogUnavailable."""
+        """Forget what was answered for a session that is gone, and how to undo it. Never raises."""
         await self._proposals.forget(session_id)
         await self._rules.forget_session(session_id)
 

@@ -36,10 +36,12 @@ from domain.errors import (
     SessionNotFound,
 )
 from domain.ids import SessionId
+from domain.policy import Verdict
+from domain.ports import Turn, TurnEnd
 from domain.system import SYSTEM
 from tests.domain.stage import Stage, ends, of, staged, status, turns
 from tests.factories import TURN_ID
-from tests.fakes import PID, FaultyEventLog, wait, work
+from tests.fakes import PID, FakeAgent, FaultyEventLog, wait, work
 
 LONG = "echo " + "x" * 20_000
 
@@ -693,3 +695,42 @@ async def test_an_agent_whose_session_is_lost_gets_no_answer() -> None:
             stage.log.full = True
             with pytest.raises(LogFull):
                 await reply(stage, owner.state.session_id, agent_s(1))
+
+
+async def test_a_yes_to_a_question_that_its_agent_gave_up_allows_no_later_prompt() -> None:
+    async def gives_up(agent: FakeAgent, turn: Turn) -> TurnEnd:
+        if turn.command == "first":
+            owner = await stage.owners.get(session_id)
+            question = stage.rules.question(owner.state, "x", Verdict("ask"), turn_id=turn.turn_id)
+            async with create_task_group() as tasks:
+                tasks.start_soon(stage.turns.ask, owner, question)
+                await asked(stage, session_id)
+                tasks.cancel_scope.cancel()
+            return await wait(agent, turn)
+        return TurnEnd(stop_reason="end")
+
+    async with staged(play=gives_up, rules=ASK) as stage:
+        session_id = await stage.open()
+        await stage.submit(session_id, "first")
+        question = await asked(stage, session_id)
+        await stage.running(session_id)
+        await stage.submit(session_id, "deploy now")
+
+        await reply(stage, session_id, question)
+        stage.launcher.agents[0].go.set()
+        await asked(stage, session_id, 2)
+
+    assert stage.launcher.commands == ["first"]
+
+
+async def test_a_session_is_gone_though_a_full_disk_kept_what_was_remembered_for_it() -> None:
+    async with staged(rules=ASK) as stage:
+        session_id = await stage.open()
+        await stage.submit(session_id, "deploy now")
+        await reply(stage, session_id, await asked(stage, session_id), option_id="allow-session")
+        await stage.rested(session_id)
+        stage.log.refused = SYSTEM
+
+        answer = await stage.sessions.delete(session_id)
+
+        assert answer.message == "The session was deleted."
