@@ -11,6 +11,7 @@ import pytest
 from contracts.events import DeleteOperation, EditOperation, Operation, RenameOperation, WriteOperation
 from domain.errors import FilesChanged, FilesUnavailable
 from domain.operations.planning import aim, changes_of, paths_of, work_out
+from domain.ports import PlanKey
 from infrastructure.files import exchange
 from tests.files.stage import KEY, NOTE, Place, contents, draw_operations, expected, grow, look
 
@@ -212,7 +213,7 @@ async def test_what_is_kept_is_private_and_goes_with_its_session(place: Place) -
 async def test_one_plan_is_looked_after_by_itself_and_says_what_is_not_settled(place: Place) -> None:
     await place.change(WriteOperation(path="a", content="new"))
     (left,) = await place.files.recover(KEY)
-    other = await place.files.recover(KEY._replace(plan_id="another_plan"))
+    other = await place.files.recover(PlanKey(KEY.session_id, "another_plan"))
     await place.files.settle(KEY)
 
     assert (left.key, left.made, left.undo, left.note) == (KEY, True, False, NOTE)
