@@ -18,7 +18,7 @@ from domain.errors import GitFailed, Invalid, IsolationUnavailable, LogFull, Wor
 from domain.ids import SessionId
 from domain.ports import Leftover, Worktree
 from infrastructure.worktrees.changes import COMPARE, read_comparison
-from infrastructure.worktrees.git import Git
+from infrastructure.worktrees.git import Answer, Git
 from infrastructure.worktrees.records import Record, Records
 
 logger = logging.getLogger(__name__)
@@ -50,19 +50,21 @@ class GitWorktrees:
         try:
             record = await self._look(session_id, source, directory)
             await to_thread.run_sync(self._records.write, session_id, record)
-            tree = str(self._tree(session_id))
-            added = await self._git.run(
+            # Its files come later: only the finished worktree tells which filters its configuration names (includeIf).
+            made = await self._git.run(
                 directory,
-                *("worktree", "add", "--quiet", "--no-track", "-b", record.branch, tree, record.base_commit),
-                without=await self._git.filters(directory),
+                *("worktree", "add", "--quiet", "--no-track", "--no-checkout", "-b", record.branch),
+                *(str(self._tree(session_id)), record.base_commit),
             )
         finally:
             os.close(directory)
+        if not made.code:
+            made = await self._fill(session_id, record)
         worktree = self._worktree(session_id, record)
-        if added.code or not await to_thread.run_sync(os.path.isdir, worktree.working_dir):
-            logger.warning("no worktree for session %s: %s", session_id, added.error)
+        if made.code or not await to_thread.run_sync(os.path.isdir, worktree.working_dir):
+            logger.warning("no worktree for session %s: %s", session_id, made.error)
             await self.remove(session_id, discard=True)
-            if added.code:
+            if made.code:
                 raise GitFailed("git could not make the worktree; the server's log says why.")
             raise IsolationUnavailable("The directory is not in the repository's last commit.")
         return worktree
@@ -121,6 +123,16 @@ class GitWorktrees:
             logger.warning("the worktree of session %s stays: %s", session_id, error)
         await to_thread.run_sync(self._records.drop, session_id)
         return left
+
+    async def _fill(self, session_id: SessionId, record: Record) -> Answer:
+        places = self._places(session_id, record)
+        with _handle(self._tree(session_id)) as directory:
+            return await self._git.run(
+                directory,
+                *("reset", "--quiet", "--hard", "--no-recurse-submodules"),
+                places=places,
+                without=await self._git.filters(directory, places=places),
+            )
 
     async def _remove(self, session_id: SessionId, record: Record, *, discard: bool) -> Leftover:
         tree, own = self._tree(session_id), self._places(session_id, record)["GIT_DIR"]

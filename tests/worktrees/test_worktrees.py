@@ -423,6 +423,22 @@ async def test_no_program_that_a_repository_names_is_run(
     assert not (trap.parent / "sprung").exists(), (trap.parent / "sprung").read_text()
 
 
+@pytest.mark.parametrize("condition", ["gitdir:**/worktrees/**", "onbranch:towpath-*"])
+async def test_no_filter_is_run_that_only_the_worktree_has(
+    repository: Path, store: Path, made: GitWorktrees, trap: Path, condition: str
+) -> None:
+    (repository / ".gitattributes").write_text("README filter=trap\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "armed")
+    git(repository, "config", "--file", str(repository / ".git/more"), "filter.trap.smudge", str(trap))
+    git(repository, "config", f"includeIf.{condition}.path", "more")
+
+    await made.make(SESSION, str(repository))
+
+    assert (store / SESSION / "README").read_text() == (repository / "README").read_text()
+    assert not (trap.parent / "sprung").exists(), (trap.parent / "sprung").read_text()
+
+
 async def test_nothing_is_fetched_for_a_checkout(repository: Path, store: Path, made: GitWorktrees, trap: Path) -> None:
     arm(repository, trap)
     for name, value in {
