@@ -21,9 +21,10 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^]]*\])?\+?=").match
 
 LAUNCHERS = frozenset(
     {
-        ".", "ash", "bash", "builtin", "busybox", "chroot", "command", "dash", "doas", "env", "eval", "exec", "fish",
-        "flock", "ionice", "ksh", "nice", "nohup", "nsenter", "parallel", "pkexec", "runuser", "script", "setsid", "sh",
-        "source", "ssh", "stdbuf", "strace", "su", "sudo", "systemd-run", "taskset", "time", "timeout", "trap",
+        ".", "ash", "bash", "builtin", "busybox", "chroot", "chrt", "command", "csh", "dash", "doas", "env", "eval",
+        "exec", "fakeroot", "fish", "flock", "ionice", "ksh", "mksh", "nice", "nohup", "nsenter", "parallel", "pkexec",
+        "prlimit", "rbash", "runuser", "script", "setarch", "setpriv", "setsid", "sh", "source", "ssh", "stdbuf",
+        "strace", "su", "sudo", "systemd-run", "taskset", "tcsh", "time", "timeout", "toybox", "trap", "unbuffer",
         "unshare", "watch", "xargs", "zsh",
     }
 )  # fmt: skip
@@ -39,7 +40,7 @@ _LOOSE = re.compile(
     |\{(?P<braced>[^{}\s'"]+)\}
     |(?P<end>\$\(|[;|&()`\n\r{}])
     |(?P<redirect>[<>]+[&|]?)
-    |(?P<blank>[\s\0])
+    |(?P<blank>[\s\0]|\$(?:IFS\b|\{IFS\b[^}\s]{0,64}\}))
     |(?P<plain>[^\\$'"{};|&()`\s<>\0]+|.)""",
     re.DOTALL | re.VERBOSE,
 )
@@ -107,7 +108,7 @@ class Pattern:
 
 def same_command(one: str, other: str) -> bool:
     """Say whether *other*, or a part of it that runs by itself, is *one*, however it is quoted and spaced."""
-    wanted, commands = list(_commands(one)), list(_commands(other))
+    wanted, commands = list(_commands(one)), list(_visible(other))
     return one == other or any(
         commands[at : at + len(wanted)] == wanted for at in range(len(commands) - len(wanted) + 1 if wanted else 0)
     )
@@ -160,7 +161,7 @@ def _names_no_program(words: list[list[tuple[str, bool]]]) -> bool:
         value = _value(word)
         if _has_star(word) and not value.startswith("-"):
             return True
-        if value not in LAUNCHERS and not re.match(r"-|\d", value) and not _ASSIGNMENT(value):
+        if value.rpartition("/")[2] not in LAUNCHERS and not re.match(r"-|\d", value) and not _ASSIGNMENT(value):
             return False
     return False
 
@@ -170,7 +171,7 @@ def _names_no_program(words: list[list[tuple[str, bool]]]) -> bool:
 
 def _seen(command: str) -> Iterator[tuple[Words, int]]:
     """Yield the words of each command in a text, and from which of them on any may be a program too."""
-    for words in _commands(command):
+    for words in _visible(command):
         launched = next((at for at, word in enumerate(words) if _launches(word)), len(words))
         yield words, launched
 
@@ -195,10 +196,19 @@ def _escaped(text: str) -> str:
     return re.sub(r"[*?[]", lambda match: f"[{match[0]}]", text)
 
 
+def _visible(text: str) -> Iterator[list[str]]:
+    """Yield the commands of a text, and those of each line: a quote in a comment or here-document opens nothing."""
+    yield from _commands(text)
+    if "\n" in text and re.search("['\"`]", text):
+        for line in text.replace("\\\n", "").split("\n"):
+            yield from _commands(line)
+
+
 def _commands(text: str, depth: int = 0) -> Iterator[list[str]]:
     """Yield the words of each command that can be seen in a text, without assignments and keywords before it."""
     nested: list[str] = []
     words: list[str] = []
+    targets: list[str] = []
     word, target = "", False
     for token in _LOOSE.finditer(f"{text}\n"):
         kind = token.lastgroup or ""
@@ -211,15 +221,15 @@ def _commands(text: str, depth: int = 0) -> Iterator[list[str]]:
             word += _meant(kind, value)
         elif word:
             dropped = target or (kind == "redirect" and word.isdigit())
-            words += [] if dropped else [word]
+            (targets if dropped else words).append(word)
             word, target = "", False
         if kind in ("redirect", "end"):
             target = kind == "redirect"
         if kind == "double" and ("`" in value or "$(" in value):
             nested.append(value)
         if kind == "end" and words:
-            yield from _command(words, nested)
-            words = []
+            yield from _command(words, targets, nested)
+            words, targets = [], []
     if depth < _NESTED:
         for inner in nested:
             yield from _commands(inner, depth + 1)
@@ -237,11 +247,11 @@ def _meant(kind: str, value: str) -> str:
     return "" if value in ("'", '"', "\n") else value
 
 
-def _command(words: list[str], nested: list[str]) -> Iterator[list[str]]:
+def _command(words: list[str], targets: list[str], nested: list[str]) -> Iterator[list[str]]:
     while words and (words[0] in _KEYWORDS or _ASSIGNMENT(words[0])):
         words = words[1:]
     if any(_launches(word) for word in words):
-        nested += [word for word in words if re.search(r"[\s;|&]", word)]
+        nested += [word for word in (*words, *targets) if re.search(r"[\s;|&]", word)]  # `sh <<< "…"` too
     if words:
         yield words
 

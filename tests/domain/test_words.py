@@ -143,7 +143,7 @@ def test_what_a_pattern_does_not_allow(pattern: str, command: str) -> None:
 @pytest.mark.parametrize(
     "pattern",
     ["", " ", "*", "**", "* status", "sudo *", "env *", "env A=b *", "timeout 5 *", "xargs -n 1 *", "bash -c *", "g*",
-     "git ** log", "git status; *", "git * | less", "A=b git *", "git *$x", "nohup nice *"],
+     "/bin/sh *", "/usr/bin/env *", "toybox *", "git ** log", "git status; *", "git * | less", "A=b git *", "git *$x", "nohup nice *"],
 )  # fmt: skip
 def test_a_pattern_that_would_allow_anything_or_never_match_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"pattern|program|word"):
@@ -205,6 +205,13 @@ def test_a_pattern_that_would_allow_anything_or_never_match_is_refused(pattern: 
         "2>&1 rm y",
         "ls <(rm x)",
         "echo 'unbalanced; rm x",
+        "# it's old\nrm x\necho 'done'",
+        "cat <<E\nit's old\nE\nrm x\necho 'done'",
+        "# it's old\nrm \\\n x # isn't",
+        "sh <<< 'rm x'",
+        "rm$IFS-rf",
+        "rm${IFS}-rf${IFS:0:1}x",
+        "setpriv --no-new-privs rm x",
     ],
 )
 def test_a_forbidden_program_is_found_wherever_it_can_be_seen(command: str) -> None:
@@ -213,7 +220,17 @@ def test_a_forbidden_program_is_found_wherever_it_can_be_seen(command: str) -> N
 
 @pytest.mark.parametrize(
     "command",
-    ["git rm x", "echo rm", "man rm", "ls rm", "git commit -m 'rm it; now'", "rmdir x", "ls > rm", "echo 'rm x'"],
+    [
+        "git rm x",
+        "echo rm",
+        "man rm",
+        "ls rm",
+        "git commit -m 'rm it; now'",
+        "rmdir x",
+        "ls > rm",
+        "echo 'rm x'",
+        "cat <<< 'rm x'",
+    ],
 )
 def test_a_word_that_is_no_program_there_is_left_alone(command: str) -> None:
     assert not forbids("rm *", command)
@@ -247,6 +264,7 @@ def test_what_a_forbidding_pattern_finds(pattern: str, command: str, *, found: b
         ("rm -rf build", "rm -rf build/x", False),
         ("make a && make b", "make b", False),
         ("make a && make b", "make a; make b", True),
+        ("rm -rf build", "# it's old\nrm -rf build\necho 'done'", True),
         (";", ";", True),
         (";", "ls", False),
     ],
