@@ -6,6 +6,7 @@ from domain.errors import InvalidPath, PathOutside
 
 PATH_BYTES = 4096
 NAME_BYTES = 255
+PATH_NAMES = 64  # each directory on the way is held open
 SHOWN_CHARACTERS = 200
 # Controls, what turns the reading direction (a path is shown before it is agreed to), and bytes that are not UTF-8.
 _UNSPEAKABLE = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -26,6 +27,8 @@ def clean_path(path: str, working_dir: str, *, member: str) -> str:
     if names[0] in ("", "~") or ".." in names:
         raise PathOutside(f"{shown(path)} does not lie in the session's working directory.", member=member)
     names = [name for name in names if name != "."]
+    if len(names) > PATH_NAMES:
+        raise InvalidPath(f"{shown(path)} has more than {PATH_NAMES} names.", member=member)
     for name in names or [""]:
         if reason := _naming(name):
             raise InvalidPath(f"{shown(path)} {reason}.", member=member)

@@ -24,6 +24,7 @@ from domain.operations.locations import clean_path, shown
 from domain.operations.texts import Mismatch, apply_patch, search_and_replace
 from domain.ports import Change, FileState
 
+PLAN_DIRECTORIES = 512  # each is held open while a plan is carried out
 COMMAND_BYTES = 16 * 1024  # of JSON: events and questions carry it whole
 
 ABSENT = FileState()
@@ -51,7 +52,24 @@ class Step(Struct, kw_only=True):
 
 def aim(operations: Sequence[Operation], working_dir: str) -> list[Target]:
     """Return where each operation works, or why it can't."""
-    return [_aim(operation, f"$.operations[{index}]", working_dir) for index, operation in enumerate(operations)]
+    targets: list[Target] = []
+    directories: set[str] = set()
+    for index, operation in enumerate(operations):
+        member = f"$.operations[{index}]"
+        target = _aim(operation, member, working_dir)
+        above = {directory for path in (target.path, target.to) for directory in _above(path)}
+        if len(directories | above) > PLAN_DIRECTORIES:
+            reason = f"All paths together have more than {PLAN_DIRECTORIES} directories."
+            target = Target(refusal=InvalidOperation(reason, member=member))
+        else:
+            directories |= above
+        targets.append(target)
+    return targets
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _aim(operation: Operation, member: str, working_dir: str) -> Target:

@@ -149,3 +149,11 @@ def test_a_refused_path_is_named_by_its_member() -> None:
     assert targets[0].refusal is None
     assert targets[1].refusal is not None
     assert targets[1].refusal.member == "$.operations[1].to"
+
+
+def test_a_plan_reaches_into_so_many_directories_that_all_can_be_held_open() -> None:
+    operations = [WriteOperation(path=f"{index}/a/b/c", content="") for index in range(200)]
+
+    targets = aim([*operations, WriteOperation(path="0/d", content="")], HERE)
+
+    assert [target.refusal is None for target in targets] == [True] * 170 + [False] * 30 + [True]
