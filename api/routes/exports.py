@@ -42,7 +42,7 @@ class Export(Controller):
         export = services.exports.markdown if markdown else services.exports.lines
         return Stream(
             await export(SessionId(session_id)),
-            media_type=MARKDOWN + "; charset=utf-8" if markdown else LINES,
+            media_type=MARKDOWN if markdown else LINES,  # Litestar adds the charset to every text
             headers={
                 "Content-Disposition": f'attachment; filename="{session_id}.{"md" if markdown else "jsonl"}"',
                 "Content-Security-Policy": "sandbox",
