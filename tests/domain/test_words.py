@@ -143,7 +143,8 @@ def test_what_a_pattern_does_not_allow(pattern: str, command: str) -> None:
 @pytest.mark.parametrize(
     "pattern",
     ["", " ", "*", "**", "* status", "sudo *", "env *", "env A=b *", "timeout 5 *", "xargs -n 1 *", "bash -c *", "g*",
-     "/bin/sh *", "/usr/bin/env *", "toybox *", "git ** log", "git status; *", "git * | less", "A=b git *", "git *$x", "nohup nice *"],
+     "git ** log", "git status; *", "git * | less", "A=b git *", "git *$x", "nohup nice *", "/bin/sh *",
+     "/usr/bin/env *", "toybox *"],
 )  # fmt: skip
 def test_a_pattern_that_would_allow_anything_or_never_match_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"pattern|program|word"):
