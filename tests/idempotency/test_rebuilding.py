@@ -105,6 +105,19 @@ async def test_what_can_not_be_known_is_not_made_up(client: httpx.AsyncClient) -
     assert session_id in gone.json()["detail"]
 
 
+async def test_of_operations_only_their_plan_is_named_which_knows_what_was_done(client: httpx.AsyncClient) -> None:
+    session_id = (await client.post("/api/sessions", json={"mode": "shell"})).json()["sessionId"]
+    path = f"/api/session/{session_id}"
+    body = {"response": '<write path="a">x</write>'}
+    first = await client.post(f"{path}/operations/preview", json=body, headers=KEY)
+
+    gone = await client.post(f"{path}/operations/preview", json=body, headers=KEY)
+
+    assert (gone.status_code, gone.json()["code"]) == (409, "answer-gone")
+    assert first.json()["planId"] in gone.json()["detail"]
+    assert "was done when" not in gone.json()["detail"]
+
+
 def test_every_answer_that_holds_a_secret_is_marked() -> None:
     app = create_litestar()
     document = decode_body(build_documents(app)["openapi.json"])
