@@ -37,7 +37,7 @@ class Request(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
     forms: ClassVar[tuple[dict[str, dict[str, Any]], ...]] = ()
 
 
-class CreateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CreateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A new session: which agent profile, in which directory (default: its project's, or the first workspace root).
 
     With a project, relative paths begin at its root directory, and the working directory lies in it.
