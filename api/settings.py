@@ -241,6 +241,8 @@ def _convert(name: str, given: _Given) -> Any:
         check = _CHECKS.get(name)
         return check(value, given.base) if check else value
     except (msgspec.ValidationError, ValueError) as error:
+        if name == "rules":
+            raise SettingsError(f"{given.where}: {_rules_in_words(str(error))}") from error
         value = ", ".join(map(str, given.value)) if isinstance(given.value, (list, tuple)) else given.value
         raise SettingsError(f"{given.where}: {value!r} can't be used: {_in_words(name, str(error))}") from error
 
@@ -255,6 +257,18 @@ def _in_words(name: str, reason: str) -> str:
     for word, meaning in TYPES.items():
         reason = reason.replace(f"`{word}`", meaning)
     return reason
+
+
+def _rules_in_words(reason: str) -> str:
+    """Return what is wrong with the rules, counted from 1 as `_rules` does."""
+    match = re.fullmatch(r"(.*) - at `\$\[([0-9]+)\](?:\.(.*))?`", reason, re.DOTALL)
+    if match is None:
+        return "write each below a line `[[rules]]`." if reason.startswith("Expected") else reason
+    message, number, member = match.groups()
+    advice = {"": "a rule has `effect`, and may have `mode`, `kind`, `command`, `path`, `working-dir`"}
+    advice["effect"] = "give one of allow, ask, deny"
+    what = f"`{member}`: " if member else re.sub("^Object (contains|missing)", r"\1", message) + "; "
+    return f"rule {int(number) + 1}: {what}{advice.get(member or '', 'give a text')}."
 
 
 def _to_path(_type: type, value: Any) -> Path:

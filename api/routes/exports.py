@@ -35,10 +35,10 @@ class Export(Controller):
         self,
         services: NamedDependency[Services],
         session_id: SessionIdParameter,
-        export_format: ExportFormat = "markdown",
+        format: ExportFormat = "markdown",  # noqa: A002 - errors name it so
     ) -> Stream:
         """Return a session's history up to now as one document."""
-        markdown = export_format == "markdown"
+        markdown = format == "markdown"
         export = services.exports.markdown if markdown else services.exports.lines
         return Stream(
             await export(SessionId(session_id)),

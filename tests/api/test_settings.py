@@ -332,9 +332,10 @@ def test_rules_are_read_in_their_order_and_their_directories_count_from_the_file
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('effect = "maybe"', "maybe"),
-        ('effect = "allow"\ncommands = "ls"', "commands"),
-        ('command = "ls"', "effect"),
+        ('effect = "maybe"', "rule 1: `effect`: give one of allow, ask, deny."),
+        ('effect = "allow"\nkind = 1', "rule 1: `kind`: give a text."),
+        ('answer = "allow"', "rule 1: contains unknown field `answer`; a rule has `effect`, and may have `mode`,"),
+        ('command = "ls"', "rule 1: missing required field `effect`; a rule has `effect`,"),
         ('effect = "allow"\ncommand = "sudo *"', "rule 1: it would allow every program"),
         ('effect = "deny"\ncommand = "a | *"', "rule 1: a pattern with `*`"),
     ],

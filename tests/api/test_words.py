@@ -53,7 +53,7 @@ async def refused(method: str, path: str, **options: Any) -> tuple[str, str]:
         ),
         (
             {"command": "a", "context": [{"name": "x"}]},
-            "Give either `path`, or `name` and `text`, or `blobId`",
+            "Give either `path`, or `name` and `text`, or `blobId`.",
             "$.context[0]",
         ),
         ({"command": "a", "delivery": "x"}, "`delivery` can't be 'x'; /docs lists what it can be.", "$.delivery"),
@@ -80,3 +80,9 @@ async def test_a_member_that_may_be_null_is_told_so() -> None:
 )
 async def test_a_parameter_s_fault_is_told_in_words(query: str, detail: str) -> None:
     assert await refused("GET", f"/api/sessions?{query}") == (detail, query.partition("=")[0])
+
+
+async def test_a_parameter_is_named_as_clients_name_it() -> None:
+    told = await refused("GET", "/api/session/{}/export?format=x")
+
+    assert told == ("`format` can't be 'x'; /docs lists what it can be.", "format")
