@@ -81,7 +81,7 @@ class MoveSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         """Raise ValueError, which the decoder reports as invalid, where nothing is to change."""
         if self.project_id is UNSET and self.working_dir is UNSET:
-            raise ValueError("Give `projectId` or `workingDir`, or both")
+            raise ValueError("Give `projectId` or `workingDir`, or both.")
 
 
 class CreateProject(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +117,7 @@ class PromptContext(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Raise ValueError, which the decoder reports as invalid, for a combination that is none of the forms."""
         given = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
         if given not in ({"path"}, {"name", "text"}, {"blob_id"}):
-            raise ValueError("Give either `path`, or `name` and `text`, or `blobId`")
+            raise ValueError("Give either `path`, or `name` and `text`, or `blobId`.")
 
 
 class SubmitPrompt(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +157,7 @@ class EditFile(Request, frozen=True, kw_only=True, forbid_unknown_fields=True, t
         """Raise ValueError, which the decoder reports as invalid, for a combination that is none of the forms."""
         given = {name for name in ("search", "replace", "patch") if getattr(self, name) is not UNSET}
         if given not in ({"search", "replace"}, {"patch"}):
-            raise ValueError("Give either `search` and `replace`, or `patch`")
+            raise ValueError("Give either `search` and `replace`, or `patch`.")
 
 
 class DeleteFile(Request, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="delete"):
@@ -204,7 +204,7 @@ class ExecuteOperations(Request, frozen=True, kw_only=True, forbid_unknown_field
         """Raise ValueError, which the decoder reports as invalid, for a combination that is none of the forms."""
         given = {name for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
         if given not in ({"plan_id"}, {"plan_id", "only"}, {"operations"}):
-            raise ValueError("Give either `planId`, perhaps with `only`, or `operations`")
+            raise ValueError("Give either `planId`, perhaps with `only`, or `operations`.")
 
 
 class RevertOperations(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -256,7 +256,7 @@ class Login(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Raise ValueError, which the decoder reports as invalid, unless exactly one is given."""
         if (self.code is UNSET) == (self.token is UNSET):
-            raise ValueError("Give either `code` or `token`")
+            raise ValueError("Give either `code` or `token`.")
 
 
 class CreateToken(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -271,4 +271,4 @@ class CreateToken(Request, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         """Raise ValueError, which the decoder reports as invalid, unless a session goes with the scope `session`."""
         if (self.scope == "session") == (self.session_id is UNSET):
-            raise ValueError("Give `sessionId` with the scope `session`, and only then")
+            raise ValueError("Give `sessionId` with the scope `session`, and only then.")

@@ -221,7 +221,7 @@ class ApprovalOver(Conflict):
     def __init__(self, answer: ApprovalOutcome) -> None:
         expired = isinstance(answer, ApprovalExpired)
         super().__init__(
-            "The question has expired." if expired else "The question was answered by somebody else.",
+            "The question has expired." if expired else "The question is answered already.",
             session_id=SessionId(answer.session_id),
         )
         self.answer = answer

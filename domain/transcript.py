@@ -229,7 +229,8 @@ def _operation(operation: Operation) -> str:
 
 def _result(result: OperationResult) -> str:
     failed = "" if result.success else f": {inline(result.error or 'failed')}"
-    return f"- {result.operation} {inline(result.path)}{failed}"
+    path = f" {inline(result.path)}" if result.path else ""  # a command has none
+    return f"- {result.operation}{path}{failed}"
 
 
 def _instant(milliseconds: int) -> str:
