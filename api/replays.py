@@ -56,9 +56,9 @@ async def rebuild(method: str, path: str, kept: Receipt, events: Sequence[Event]
                 return 200, [], await _session(session_id, kept, reading)
             case "POST", "preview" | "execute", OperationsDetected(plan_id=plan_id):
                 raise AnswerGone(
-                    f"This became the plan {plan_id} when it first came; its answer was too large to keep, or the server"
-                    " died before. The plan's `state` tells what was done: one that is still proposed can be executed,"
-                    " under a new key."
+                    f"This became the plan {plan_id} when it first came; its answer was too large to keep, or the"
+                    " server died before. The plan's `state` tells what was done: one that is still proposed can be"
+                    " executed under a new key."
                 )
             case "DELETE", _, SessionDeleted(session_id=session_id):
                 return 200, [], views.SessionRemoved(message="The session was deleted.", session_id=session_id)
