@@ -26,6 +26,8 @@ from domain.ports import Change, FileState
 
 PLAN_DIRECTORIES = 512  # each is held open while a plan is carried out
 COMMAND_BYTES = 16 * 1024  # of JSON: events and questions carry it whole
+# What all edits of a plan make, each of a whole file: 500 edits of one file of 16 MiB would hold 8 GiB.
+EDITED_BYTES = 128 * 1024 * 1024
 
 ABSENT = FileState()
 
@@ -106,13 +108,14 @@ def work_out(
 ) -> list[Step]:
     """Return what each operation does, or each of *only*, where *files* are as they are."""
     current = dict(files)
+    room = EDITED_BYTES
     steps: list[Step] = []
     for index, (operation, target) in enumerate(zip(operations, targets, strict=True)):
         if only is not None and index not in only:
             continue
         step = Step(index=index, operation=operation, target=target)
         try:
-            _work(step, current)
+            room -= _work(step, current, room)
         except Mismatch as mismatch:
             step.reason = str(mismatch)
         _contradict(step, steps)
@@ -157,12 +160,13 @@ def name_of(operation: Operation) -> OperationName:
     return name
 
 
-def _work(step: Step, current: dict[str, FileState]) -> None:
+def _work(step: Step, current: dict[str, FileState], room: int) -> int:
+    """Work a step out; return how much of the *room* for edited files it takes."""
     target = step.target
     if target.refusal is not None:
         raise Mismatch(str(target.refusal))
     if not target.path:
-        return
+        return 0
     step.before = _found(target.path, current)
     if isinstance(step.operation, RenameOperation):
         _present(step.before, target.path)
@@ -171,7 +175,9 @@ def _work(step: Step, current: dict[str, FileState]) -> None:
         _make_room(target.to, {**current, target.path: ABSENT})
         current[target.path], current[target.to] = ABSENT, step.before
         step.after = step.before
-        return
+        return 0
+    if room < 0 and isinstance(step.operation, EditOperation):
+        raise Mismatch(f"The edits before it make more than {EDITED_BYTES} bytes: make it another plan's.")
     data = _data_after(step.operation, step.before.data, target.path)
     if data is None:
         step.after = ABSENT
@@ -179,6 +185,7 @@ def _work(step: Step, current: dict[str, FileState]) -> None:
         _make_room(target.path, current)
         step.after = FileState(data, step.before.mode)
     current[target.path] = step.after
+    return len(data) if data is not None and isinstance(step.operation, EditOperation) else 0
 
 
 def _data_after(operation: Operation, data: bytes | None, path: str) -> bytes | None:

@@ -96,6 +96,7 @@ def test_a_plan_is_shown_carried_out_and_undone_byte_for_byte_across_restarts(pl
         ("link/passwd", 409, "plan-conflict"),
         ("n" * 4097, 400, "invalid-body"),
         ("n" * 256, 422, "invalid-path"),
+        ("n/" * 2000 + "n", 422, "invalid-path"),
         (".git/hooks/pre-commit", 422, "invalid-path"),
     ],
     ids=lambda value: str(value)[:20],

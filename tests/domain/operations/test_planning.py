@@ -13,6 +13,7 @@ from contracts.events import (
     RenameOperation,
     WriteOperation,
 )
+from domain.operations import planning
 from domain.operations.planning import COMMAND_BYTES, Step, aim, built_upon, changes_of, paths_of, work_out
 from domain.ports import FileState
 
@@ -157,3 +158,13 @@ def test_a_plan_reaches_into_so_many_directories_that_all_can_be_held_open() -> 
     targets = aim([*operations, WriteOperation(path="0/d", content="")], HERE)
 
     assert [target.refusal is None for target in targets] == [True] * 170 + [False] * 30 + [True]
+
+
+def test_edits_that_make_too_much_to_hold_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "EDITED_BYTES", 20)
+
+    assert reasons(
+        EditOperation(path="a", search="one", replace="1" * 21),
+        EditOperation(path="a", search="two", replace="2"),
+        WriteOperation(path="b", content=""),
+    ) == ["", "The edits before it make more than 20 bytes: make it another plan's.", ""]
