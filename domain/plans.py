@@ -88,7 +88,7 @@ class Plans:
         self._commands = commands
         self._clock = clock
         self._retention_ms = retention_ms
-        self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[PlanKey | str, Lock] = WeakValueDictionary()
         self._at_work: set[PlanKey] = set()
 
     async def preview(self, session_id: SessionId, request: PreviewOperations) -> views.OperationsPreviewed:
@@ -143,9 +143,9 @@ class Plans:
     async def recover(self) -> None:
         """Put right what a crash left of plans at work, tell the log, and drop what is no longer kept. Never raises."""
         try:
-            for each in await self._files.recover():
-                if each.key not in self._at_work:
-                    await self._report(each)
+            for key in {each.key: None for each in await self._files.recover()}:
+                async with self._lock(key):
+                    await self._put_right(key)
             for session_id in await self._files.kept():
                 await self._tidy(session_id)
         except Exception:
@@ -204,11 +204,12 @@ class Plans:
         operations = [planned.operation for planned in plan.operations]
         targets = aim(operations, plan.working_dir)
         files = await self._files.read(plan.working_dir, paths_of([targets[index] for index in chosen]))
+        hashes = await to_thread.run_sync(lambda: {path: hash_of(state) for path, state in files.items()})
         for index in chosen:
             if (refusal := targets[index].refusal) is not None:
                 raise refusal
             path = targets[index].path
-            if path and files[path].refusal == "" and hash_of(files[path]) != plan.operations[index].base_hash:
+            if path and files[path].refusal == "" and hashes[path] != plan.operations[index].base_hash:
                 raise conflict(f"{path} changed since the plan was made.", index)
         steps = await to_thread.run_sync(lambda: work_out(operations, targets, files, only=frozenset(chosen)))
         for step in steps:
@@ -245,14 +246,17 @@ class Plans:
         """Yield the session's owner and the plan, while nobody else changes files in its directory."""
         _known((await self._owners.get(key.session_id)).state, key.plan_id)
         plan = await self._load(key.session_id, key.plan_id)
-        async with self._locks.setdefault(plan.working_dir, Lock()):
+        async with self._lock(key), self._lock(plan.working_dir):
             self._at_work.add(key)
             try:
-                for left in await self._files.recover(key):  # made, and a full disk kept that from the log
-                    await self._report(left)
+                await self._put_right(key)
                 yield await self._owners.get(key.session_id), plan
             finally:
                 self._at_work.remove(key)
+
+    def _lock(self, what: PlanKey | str) -> Lock:
+        """Return the lock of a plan or, to be taken after it, of a directory."""
+        return self._locks.setdefault(what, Lock())
 
     # Telling the log
 
@@ -291,6 +295,11 @@ class Plans:
             await self._files.settle(key)
         except TowpathError:
             logger.exception("plan %s could not be settled; the next time tries again", key.plan_id)
+
+    async def _put_right(self, key: PlanKey) -> None:
+        """Tell the log how the last change of a plan ended, where a crash or a full disk kept that from it."""
+        for each in await self._files.recover(key):
+            await self._report(each)
 
     async def _report(self, unsettled: Unsettled) -> None:
         """Tell the log, unless it knows, how a change ended that a crash or a full disk cut off."""
@@ -334,7 +343,7 @@ def _known(state: SessionState, plan_id: str) -> KnownPlan:
 def _check_state(state: SessionState, plan_id: str, wanted: AbstractSet[views.PlanState], advice: str) -> None:
     """Raise PlanOver for a plan in another state than these, and for one that was copied from another session."""
     known = _known(state, plan_id)
-    if not isinstance(state.origin, UnsetType) and state.origin.kind == "fork" and known.seq <= state.origin.seq:
+    if known.seq <= state.inherited:
         raise PlanOver("The plan is a copy of another session's.", session_id=state.session_id, plan_id=plan_id)
     if known.state not in wanted:
         raise PlanOver(f"The plan is {known.state}: {advice}.", session_id=state.session_id, plan_id=plan_id)

@@ -2,12 +2,13 @@
 
 New contents are written beside their targets and synced; then the journal says ``committed``; then each takes the place
 of what was there, in a rename that loses neither. What came out is compared with what should have been there, and if
-it differs, everything goes back. Where somebody else wrote to a file in those milliseconds, theirs stays: then what
-cannot go back without overwriting it is kept beside it, and named.
+it differs, the journal says ``returning`` and everything goes back. Where somebody else wrote to a file in those
+milliseconds, theirs stays: then what cannot go back without overwriting it is kept beside it, and named.
 """
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -48,22 +49,26 @@ class FileChange:
             except OSError as failure:
                 raise FilesUnavailable("The files can't be put back now; the server tries again.") from failure
             raise
+        self._clean()
 
     def recover(self) -> None:
         """Make whole what a crash left: forward where it was committed and everything still fits, else back.
 
         Raises OSError where neither can be done now.
         """
-        if self.journal.phase == "staging":
-            self._go_back("The server stopped before the files were changed.")
-        elif self.journal.phase == "committed":
+        if self.journal.phase in ("committed", "returning"):
             for index in self._indices:
                 self._mend(index)
+        if self.journal.phase == "staging":
+            self._go_back("The server stopped before the files were changed.")
+        elif self.journal.phase == "returning":
+            self._go_back(self.journal.error)
+        elif self.journal.phase == "committed":
             try:
                 self._go_on()
             except FilesChanged as error:
                 self._go_back(str(error))
-        elif self.journal.phase == "made":
+        if self.journal.phase == "made":
             self._clean()
 
     @property
@@ -100,7 +105,6 @@ class FileChange:
         self._check(self.journal.aside)
         self._sync()
         self.journal = self._record.write(self.journal, phase="made")
-        self._clean()
 
     def _check(self, where: Callable[[int], str]) -> None:
         """See that what was there before is now at the path that *where* says. Raises FilesChanged."""
@@ -149,7 +153,9 @@ class FileChange:
 
     def _go_back(self, reason: str) -> None:
         kept: set[int] = set()
-        if self.journal.phase == "committed":
+        if self.journal.phase != "staging":
+            with suppress(OSError):  # where even that finds no room, `recover` looks for itself which way to go
+                self.journal = self._record.write(self.journal, phase="returning", error=reason)
             kept = {index for index in reversed(self._indices) if not self._restore(index)}
         for index in set(self._indices) - kept:
             self._tree.unlink(self.journal.aside(index))
@@ -186,11 +192,15 @@ class FileChange:
         return False
 
     def _clean(self) -> None:
-        for index in self._indices:
-            self._tree.unlink(self.journal.aside(index))
-        for directory in reversed(self.journal.unmade):
-            self._tree.remove_directory(directory)
-        self._sync()
+        """Remove what the change left; it is made, whether that can be done or not."""
+        try:
+            for index in self._indices:
+                self._tree.unlink(self.journal.aside(index))
+            for directory in reversed(self.journal.unmade):
+                self._tree.remove_directory(directory)
+            self._sync()
+        except OSError:
+            logger.exception("files of the name .towpath-%s-… or empty directories are left", self.journal.token)
 
     def _sync(self) -> None:
         paths = (*(entry.path for entry in self.journal.entries), *self.journal.made, *self.journal.unmade)

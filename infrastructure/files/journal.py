@@ -23,7 +23,7 @@ _JOURNAL = "journal.json"
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Kind = Literal["execute", "undo"]
-Phase = Literal["staging", "committed", "made", "failed"]
+Phase = Literal["staging", "committed", "made", "returning", "failed"]
 
 
 class Entry(Struct, frozen=True):

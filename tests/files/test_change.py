@@ -1,5 +1,6 @@
 """All or nothing, and back again: what plans do to real files."""
 
+import os
 import random
 import stat
 from pathlib import Path
@@ -13,6 +14,7 @@ from domain.errors import FilesChanged, FilesUnavailable
 from domain.operations.planning import aim, changes_of, paths_of, work_out
 from domain.ports import PlanKey
 from infrastructure.files import exchange
+from infrastructure.files.journal import Journal, Record
 from tests.files.stage import KEY, NOTE, Place, contents, draw_operations, expected, grow, look
 
 PLANS = 60
@@ -218,3 +220,51 @@ async def test_one_plan_is_looked_after_by_itself_and_says_what_is_not_settled(p
 
     assert (left.key, left.made, left.undo, left.note) == (KEY, True, False, NOTE)
     assert (other, await place.files.recover(KEY)) == ([], [])
+
+
+async def test_what_can_not_be_cleared_away_does_not_make_a_change_undone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.change(WriteOperation(path="made/new", content="new\n"))
+    await place.files.settle(KEY)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "not permitted")
+
+    monkeypatch.setattr(os, "rmdir", refuse)
+    await place.files.undo(KEY, note=NOTE)
+
+    assert look(place.project).keys() == {"made"}
+    assert [(one.undo, one.made) for one in await place.files.recover()] == [(True, True)]
+
+
+async def test_what_was_refused_never_happens_later_though_it_could_not_be_put_back_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.put("a", b"old\n")
+    target = place.put("b", b"old\n")
+    changes = await place.changes(DeleteOperation(path="a"), DeleteOperation(path="b"))
+    renameat2, write = exchange._try, Record.write
+
+    def at_the_rename(*args: object) -> bool:
+        monkeypatch.setattr(exchange, "_try", renameat2)
+        target.write_bytes(b"mine\n")
+        return renameat2(*args)  # type: ignore[arg-type]
+
+    def fail(record: Record, journal: Journal, **changes: object) -> Journal:
+        if changes.get("phase") == "failed":
+            raise OSError(5, "broken")
+        return write(record, journal, **changes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exchange, "_try", at_the_rename)
+        patch.setattr(Record, "write", fail)
+        with pytest.raises(FilesUnavailable, match="tries again"):
+            await place.files.change(place.working_dir, KEY, changes, note=NOTE)
+    place.put("b", b"old\n")
+
+    (unsettled,) = await place.files.recover(KEY)
+
+    assert not unsettled.made
+    assert "b changed since" in unsettled.error
+    assert contents(place.project) == {"a": b"old\n", "b": b"old\n"}
