@@ -192,7 +192,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         tasks.start_soon(places.sweep)
         await approvals.expire()
         tasks.start_soon(_expire, approvals)
-        tasks.start_soon(_retain, retention, plans)
+        tasks.start_soon(_retain, retention, plans, projects)
         stack.push_async_callback(_drain, sessions)
         yield Core(
             log=log,
@@ -251,11 +251,12 @@ async def _expire(approvals: Approvals) -> None:
         await approvals.expire()
 
 
-async def _retain(retention: Retention, plans: Plans) -> None:
+async def _retain(retention: Retention, plans: Plans, projects: Projects) -> None:
     while True:
         await retention.trim()
         await anyio.sleep(RETENTION_CHECK_SECONDS)
         await plans.recover()
+        await projects.recover()
 
 
 async def _drain(sessions: Sessions) -> None:

@@ -97,17 +97,7 @@ class Copies:
                 origin=Origin(session_id=session_id, seq=original.seq, kind="duplicate"),
             )
             settings = () if original.agent_mode is UNSET else (SessionUpdated(agent_mode=original.agent_mode),)
-            owner, durable = Owner.create(
-                copy_id,
-                created,
-                SessionStatus(status="idle"),
-                *settings,
-                log=self._log,
-                clock=self._clock,
-                outcomes=self._owners.outcomes,
-            )
-            await self._owners.settle(owner, durable)
-            self._owners.keep(owner)
+            await self._owners.create(copy_id, created, SessionStatus(status="idle"), *settings)
         return await self._view(copy_id)
 
     async def fork(self, session_id: SessionId, request: ForkSession) -> views.SessionForked:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterator
 import anyio
 from anyio.abc import TaskGroup
 
+from contracts.events import Event, SessionCreated
 from domain.errors import SessionNotFound
 from domain.ids import SessionId
 from domain.owner import Owner
@@ -61,6 +62,14 @@ class Owners:
                 self._loading.pop(session_id).set()
         self._kept.move_to_end(session_id)
         return owner
+
+    async def create(self, session_id: SessionId, created: SessionCreated, *rest: Event) -> None:
+        """Make a session with its first events, durably. Raises LogFull, LogUnavailable."""
+        owner, durable = Owner.create(
+            session_id, created, *rest, log=self._log, clock=self._clock, outcomes=self.outcomes
+        )
+        await self.settle(owner, durable)
+        self.keep(owner)
 
     def keep(self, owner: Owner) -> None:
         """Remember an owner, and forget some that are at rest."""

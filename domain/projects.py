@@ -28,6 +28,8 @@ class Projects:
         self._system = system
         self._owners = owners
         self._places = places
+        self._behind = True
+        """Whether sessions may name projects that are gone."""
 
     async def all(self) -> views.ProjectList:
         """Return the projects."""
@@ -77,17 +79,25 @@ class Projects:
         except BaseException:
             self._places.reopen(project_id)
             raise
-        return views.ProjectRemoved(project_id=project_id, detached=await self._detach(project_id))
+        try:
+            return views.ProjectRemoved(project_id=project_id, detached=await self._detach(project_id))
+        except BaseException:
+            self._behind = True
+            raise
 
     async def recover(self) -> None:
-        """Detach the sessions of projects that a crash kept from it. Call before sessions change. Never raises."""
+        """Detach the sessions of projects that a crash or a full disk kept from it. Never raises."""
+        if not self._behind:
+            return
+        self._behind = False
         try:
-            state = await self._system.state()
-            gone = await self._named() if state.seq else set()
-            for project_id in gone - {project.project_id for project in state.projects}:
-                await self._detach(project_id)
+            if (await self._system.state()).seq:
+                named = await self._named()  # before the look at what there is: what is made meanwhile is there
+                for project_id in named - {project.project_id for project in (await self._system.state()).projects}:
+                    await self._detach(project_id)
         except Exception:
-            logger.exception("sessions of projects that are gone could not be detached; the next start tries again")
+            self._behind = True
+            logger.exception("sessions of projects that are gone could not be detached; the next time tries again")
 
     async def _named(self) -> set[str]:
         """Return all projects that sessions name."""

@@ -25,7 +25,6 @@ from domain.errors import (
     UnknownMode,
 )
 from domain.ids import SessionId, TurnId, make_id
-from domain.owner import Owner
 from domain.owners import Owners
 from domain.places import Places
 from domain.ports import AgentLauncher, Clock, EventLog, Workspace
@@ -83,16 +82,7 @@ class Sessions:
             created = SessionCreated(
                 mode=request.mode, working_dir=working_dir, title=title, project_id=request.project_id
             )
-            owner, durable = Owner.create(
-                session_id,
-                created,
-                SessionStatus(status="idle"),
-                log=self._log,
-                clock=self._clock,
-                outcomes=self._owners.outcomes,
-            )
-            await self._owners.settle(owner, durable)
-            self._owners.keep(owner)
+            await self._owners.create(session_id, created, SessionStatus(status="idle"))
         return await self._view(session_id)
 
     async def submit(self, session_id: SessionId, request: SubmitPrompt) -> views.PromptAccepted:

@@ -107,6 +107,24 @@ async def test_what_a_crash_kept_from_a_deletion_the_next_start_does() -> None:
         assert log.position == before
 
 
+async def test_what_a_full_disk_kept_from_a_deletion_the_next_round_does() -> None:
+    async with staged() as stage:
+        made = await project(stage)
+        mine = [await stage.open(project_id=made) for _ in range(3)]
+        await stage.projects.recover()
+        stage.log.refused = mine[1]
+        with pytest.raises(LogFull):
+            await stage.projects.delete(made)
+        await stage.projects.recover()
+        left = [await belongs(stage, session_id) for session_id in mine]
+        stage.log.refused = None
+
+        await stage.projects.recover()
+
+        assert made in left
+        assert [await belongs(stage, session_id) for session_id in mine] == [None] * 3
+
+
 async def test_nobody_joins_a_project_that_is_being_deleted() -> None:
     async with staged() as stage:
         made = await project(stage)
