@@ -160,7 +160,6 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             launcher=launcher,
             workspace=workspace,
             places=places,
-            clock=clock,
             limits=Limits(prompt_bytes=settings.prompt_bytes, queue=settings.queue),
         )
         commands = Commands(owners=owners, turns=turns, rules=rules, launcher=launcher, tasks=tasks)

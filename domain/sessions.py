@@ -27,7 +27,7 @@ from domain.errors import (
 from domain.ids import SessionId, TurnId, make_id
 from domain.owners import Owners
 from domain.places import Places
-from domain.ports import AgentLauncher, Clock, EventLog, Workspace
+from domain.ports import AgentLauncher, EventLog, Workspace
 from domain.prompts import accepted, check_prompt, check_room, command_sent, first_title
 from domain.reading import session_view
 from domain.turns import Turns
@@ -54,7 +54,6 @@ class Sessions:
         launcher: AgentLauncher,
         workspace: Workspace,
         places: Places,
-        clock: Clock,
         limits: Limits,
     ) -> None:
         self._log = log
@@ -63,7 +62,6 @@ class Sessions:
         self._launcher = launcher
         self._places = places
         self._workspace = workspace
-        self._clock = clock
         self._limits = limits
 
     async def open(self, request: CreateSession) -> views.Session:

@@ -203,7 +203,6 @@ class Stage:
             launcher=launcher,
             workspace=workspace,
             places=places,
-            clock=clock,
             limits=Limits(prompt_bytes=256 * 1024, queue=32),
         )
         credentials = LastingCredentials(files=FilesInMemory(), clock=clock, monotonic=time.monotonic)

@@ -108,7 +108,6 @@ class Stage:
             launcher=self.launcher,
             workspace=self.workspace,
             places=self.places,
-            clock=self.clock,
             limits=Limits(**limits),
         )
         self.commands = Commands(
