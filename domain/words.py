@@ -50,8 +50,9 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|u([0-9a-fA-F]{1,4})
 class Pattern:
     """A pattern over a command's words, such as ``git log *``.
 
-    ``*`` in a word stands for text that needs no quotes, alone for a word that is no option; as the last word for any
-    number of them. ``**`` as the last word stands for options too. Without either, the text stands for itself.
+    ``*`` in a word stands for text that needs no quotes, alone for a word that is neither an option nor an absolute
+    path; as the last word for any number of them. ``**`` as the last word stands for options too. Without either, the
+    text stands for itself.
     """
 
     def __init__(self, text: str, *, allowing: bool) -> None:
@@ -92,7 +93,9 @@ class Pattern:
         return (
             all(_fits(pattern, word) for pattern, word in zip(self._words, words, strict=False))
             and (bool(self._rest) or not rest)
-            and all(_is_plain(word) and _stays(word, options=self._rest == "**") for word in rest)
+            and all(
+                _is_plain(word) and _begins_here(word) and _stays(word, options=self._rest == "**") for word in rest
+            )
         )
 
     def forbids(self, command: str) -> bool:
@@ -148,12 +151,18 @@ def _fits(pattern: list[tuple[str, bool]], word: str) -> bool:
     if not _has_star(pattern):
         return _value(pattern) == word
     expression = "".join(rf"{_PLAIN}*" if star else re.escape(text) for text, star in pattern)
-    return re.fullmatch(expression, word) is not None and _stays(word, options=not pattern[0][1])
+    here = not pattern[0][1] or _begins_here(word)
+    return re.fullmatch(expression, word) is not None and here and _stays(word, options=not pattern[0][1])
 
 
 def _stays(word: str, *, options: bool) -> bool:
     """Say whether a star may stand for a word: it leads to no directory above, and is an option only if it may be."""
     return (options or not word.startswith("-")) and ".." not in re.split("[/=:,]", word)
+
+
+def _begins_here(word: str) -> bool:
+    """Say whether a word, or what an option in it is set to, is no absolute path."""
+    return re.search("(?:^|[=,])/", word) is None
 
 
 def _names_no_program(words: list[list[tuple[str, bool]]]) -> bool:
