@@ -111,6 +111,7 @@ class Tree:
         """Remove a directory if it is there and empty."""
         try:
             handle, name = self.parent(directory)
+            os.stat(name, dir_fd=handle, follow_symlinks=False)  # on a read-only disk rmdir fails for any name
             os.rmdir(name, dir_fd=handle)
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, *_LED_ASTRAY}:
@@ -182,12 +183,16 @@ class Tree:
         """Remove a file if it is there."""
         with suppress(FileNotFoundError):
             handle, name = self.parent(path)
+            os.stat(name, dir_fd=handle, follow_symlinks=False)  # on a read-only disk unlink fails for any name
             os.unlink(name, dir_fd=handle)
 
     def sync(self, directories: Collection[str]) -> None:
-        """Make the names in these directories durable; those that are gone have none."""
+        """Make the names in these directories durable; those that are gone have none.
+
+        Names in a directory that this user may write to and not read are as durable as the system makes them.
+        """
         for directory in directories:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, PermissionError):
                 descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._open(directory))
                 try:
                     os.fsync(descriptor)

@@ -1,10 +1,14 @@
 """All or nothing, and back again: what plans do to real files."""
 
+import errno
 import os
 import random
 import stat
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import anyio
 import pytest
@@ -268,3 +272,41 @@ async def test_what_was_refused_never_happens_later_though_it_could_not_be_put_b
     assert not unsettled.made
     assert "b changed since" in unsettled.error
     assert contents(place.project) == {"a": b"old\n", "b": b"old\n"}
+
+
+async def test_a_disk_that_is_read_only_is_told_at_once_and_leaves_nothing_to_put_right(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.put("a", b"old\n")
+    changes = await place.changes(WriteOperation(path="a", content="new\n"), WriteOperation(path="b/c", content=""))
+
+    def read_only(call: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(call)
+        def refusing(path: str, *args: Any, **options: Any) -> Any:
+            directory = options.get("dir_fd")
+            if directory is not None and Path(f"/proc/self/fd/{directory}").readlink().is_relative_to(place.project):
+                raise OSError(errno.EROFS, "Read-only file system")
+            return call(path, *args, **options)
+
+        return refusing
+
+    for name in ("mkdir", "rmdir", "unlink"):
+        monkeypatch.setattr(os, name, read_only(getattr(os, name)))
+
+    with pytest.raises(FilesUnavailable, match="Nothing was changed: a file can't be used: Read-only"):
+        await place.files.change(place.working_dir, KEY, changes, note=NOTE)
+
+    assert [one.made for one in await place.files.recover()] == [False]
+    assert contents(place.project) == {"a": b"old\n"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read any directory")
+async def test_a_directory_that_may_be_written_to_and_not_read_is_worked_in(place: Place) -> None:
+    place.put("drop/a", b"old\n")
+    (place.project / "drop").chmod(0o300)
+    try:
+        await place.change(DeleteOperation(path="drop/a"), WriteOperation(path="drop/b", content="new\n"))
+    finally:
+        (place.project / "drop").chmod(0o755)
+
+    assert contents(place.project) == {"drop/b": b"new\n"}
