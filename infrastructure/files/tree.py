@@ -52,6 +52,11 @@ def refusal(error: OSError) -> str:
     return f"can't be used: {os.strerror(error.errno or 0)}"
 
 
+def too_large(most: int) -> str:
+    """Return why a file of more than *most* bytes can't be worked on, as the end of a sentence."""
+    return f"is larger than {most} bytes"
+
+
 class Tree:
     """The files below *root*, a handle that is closed with this. No path may lead through a *barred* directory."""
 
@@ -131,7 +136,7 @@ class Tree:
         except OSError as error:
             return FileState(refusal=refusal(error))
         if max(status.st_size, len(data)) > most:
-            return FileState(refusal=f"is larger than {most} bytes")
+            return FileState(refusal=too_large(most))
         return FileState(data, stat.S_IMODE(status.st_mode))
 
     def place(self, path: str) -> Place | None:

@@ -14,7 +14,7 @@ from domain.ids import SessionId
 from domain.ports import Change, FileState, PlanKey, Unsettled
 from infrastructure.files.change import Content, FileChange
 from infrastructure.files.journal import Entry, Journal, Record, Records
-from infrastructure.files.tree import Found, Place, Tree, found, refusal
+from infrastructure.files.tree import Found, Place, Tree, found, refusal, too_large
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,11 @@ class JournaledFiles:
         places: dict[Place, str] = {}
         with tree:
             for path in paths:
-                state = tree.read(path, most=min(room, self._most_bytes))
+                most = min(room, self._most_bytes)
+                state = tree.read(path, most=most)
+                if state.refusal == too_large(most) and most < self._most_bytes:
+                    whole = FILES_IN_MEMORY * self._most_bytes
+                    state = FileState(refusal=f"makes the plan's files larger than {whole} bytes together")
                 room -= len(state.data or b"")
                 place = tree.place(path)
                 if state.data is not None and place is not None and places.setdefault(place, path) != path:

@@ -88,7 +88,8 @@ async def test_all_files_of_a_plan_together_have_a_limit(tmp_path: Path) -> None
 
     found = await place.files.read(place.working_dir, list("abcdef"))
 
-    assert [state.refusal for state in found.values()] == [""] * 4 + ["is larger than 0 bytes"] * 2
+    too_many = "makes the plan's files larger than 40 bytes together"
+    assert [state.refusal for state in found.values()] == [""] * 4 + [too_many] * 2
 
 
 async def test_its_own_data_is_nobodys_business(tmp_path: Path) -> None:
