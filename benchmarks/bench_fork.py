@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from api.settings import Settings
 from api.wiring import Core, open_core
 from benchmarks.machine import description
-from contracts.events import AgentMessage, CommandSent, SessionCreated, SessionOutput, TurnCompleted, TurnStarted
+from contracts.events import AgentMessage, CommandSent, Event, SessionCreated, SessionOutput, TurnCompleted, TurnStarted
 from contracts.requests import ForkSession
 from domain.ids import SessionId, make_id
 from domain.state import begin, listing
@@ -42,7 +42,11 @@ async def fill(core: Core, root: Path, count: int) -> SessionId:
             else SessionOutput(turn_id=turn, stream="stdout", content="output " * 14)
             for number in range(TURN_EVENTS - 3)
         ]
-        events = [CommandSent(turn_id=turn, command="make", delivery="queue"), TurnStarted(turn_id=turn), *said]
+        events: list[Event] = [
+            CommandSent(turn_id=turn, command="make", delivery="queue"),
+            TurnStarted(turn_id=turn),
+            *said,
+        ]
         events = [*events, TurnCompleted(turn_id=turn, stop_reason="end")][: count + 1 - first]
         stamped = [
             replace(event, session_id=session_id, seq=seq, timestamp=seq) for seq, event in enumerate(events, first)
