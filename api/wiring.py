@@ -117,7 +117,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         checkouts = data_dir.folder("worktrees")
-        workspace = Workspace(roots=settings.roots, worktrees=checkouts)
+        workspace = Workspace(roots=settings.roots, closed=data_dir.path, worktrees=checkouts)
         launcher = _launcher(settings, workspace, tasks)
         system = SystemLog(log=log, clock=clock)
         owners = Owners(log=log, clock=clock, tasks=tasks)

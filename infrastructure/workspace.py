@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from heapq import nsmallest
@@ -30,13 +30,16 @@ UNSPEAKABLE = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")  # controls, and byt
 class Workspace:
     """Roots on this machine's disks. A thread looks at them: a network mount that is away hangs."""
 
-    def __init__(self, *, roots: Sequence[str | Path], worktrees: str | Path | None = None) -> None:
-        """*worktrees* is no root itself, but whatever lies in it is one."""
+    def __init__(
+        self, *, roots: Sequence[str | Path], closed: str | Path | None = None, worktrees: str | Path | None = None
+    ) -> None:
+        """Take what lies in *worktrees* for roots too, and *closed* for none, wherever it lies."""
         if not roots:
             raise StartRefused("Name at least one workspace root.")
         self.roots = [real_root(root) for root in roots]
         self._looking = CapacityLimiter(LOOKING_THREADS)
-        self._worktrees = None if worktrees is None else real_root(worktrees)
+        self._closed = [] if closed is None else [real_root(closed)]
+        self._worktrees = [] if worktrees is None else [real_root(worktrees)]
 
     async def resolve(self, path: str | None, *, within: str | None = None) -> str:
         real, directory = await to_thread.run_sync(partial(self._enter, "." if path is None else path, within=within))
@@ -63,7 +66,8 @@ class Workspace:
         except Invalid:
             return [None] * len(paths)
         try:
-            return [regular_size(handle, path) for path in paths]
+            closed = places(self._closed)
+            return [regular_size(handle, path, closed) for path in paths]
         finally:
             os.close(handle)
 
@@ -86,9 +90,9 @@ class Workspace:
 
     def _allowed(self, passed: Sequence[Place]) -> bool:
         """Say whether a directory, reached by way of *passed* with itself as the last, is a root or in one."""
-        if not places(self.roots).isdisjoint(passed):
+        if not places(self._worktrees).isdisjoint(passed[:-1]):
             return True
-        return self._worktrees is not None and not places([self._worktrees]).isdisjoint(passed[:-1])
+        return places(self._closed).isdisjoint(passed) and not places(self.roots).isdisjoint(passed)
 
     def _complete(self, root: str | None, prefix: str) -> FileNames:
         above, slash, beginning = prefix.rpartition("/")
@@ -190,8 +194,11 @@ def kind_of(entry: os.DirEntry[str]) -> str:
     return "file" if entry.is_file(follow_symlinks=False) else ""
 
 
-def regular_size(directory: int, path: str) -> int | None:
-    """Return how many bytes the regular file *path* below *directory* holds, `None` if there is none."""
+def regular_size(directory: int, path: str, closed: Collection[Place] = ()) -> int | None:
+    """Return how many bytes the regular file *path* below *directory* holds, `None` if there is none.
+
+    Nothing is told of what lies in a *closed* place.
+    """
     *folders, name = path.split("/")
     if ".." in (*folders, name):
         return None
@@ -199,6 +206,8 @@ def regular_size(directory: int, path: str) -> int | None:
         for folder in folders:
             directory = os.open(folder, HANDLE_FLAGS, dir_fd=directory)
             handles.callback(os.close, directory)
+            if place(os.fstat(directory)) in closed:
+                return None
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if stat.S_ISREG(found.st_mode):
             return found.st_size

@@ -276,3 +276,22 @@ async def test_a_directory_that_is_swapped_for_a_link_leads_nowhere(root: Path, 
 
     assert found <= {5, None}
     assert await workspace.sizes(str(root / "project"), ["src/a"]) == [5]
+
+
+async def test_what_is_closed_opens_to_nobody_wherever_it_lies(root: Path) -> None:
+    data = root / "project" / "data"
+    (data / "worktrees" / "session1").mkdir(parents=True)
+    (data / "token").write_text("secret")
+    (root / "link").symlink_to(data)
+    workspace = Workspace(roots=[root], closed=data, worktrees=data / "worktrees")
+
+    for path in ("project/data", "project/data/worktrees", "link", "link/worktrees"):
+        with pytest.raises(OutsideRoots):
+            await workspace.resolve(path)
+    inside = await workspace.resolve("project/data/worktrees/session1")
+    found = await workspace.complete(None, "project/data/")
+    sizes = await workspace.sizes(str(root), ["project/data/token", "link/token"])
+
+    assert inside == str(data / "worktrees" / "session1")
+    assert found.files == []
+    assert sizes == [None, None]
