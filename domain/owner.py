@@ -155,19 +155,21 @@ class Owner:
         bodies = (*blobs, *apart)
         stamped, state = self._fold(fitting)
         snapshot = encode(state) if state.seq // SNAPSHOT_EVENTS > before // SNAPSHOT_EVENTS else None
+        raw = {*map(type, stamped)} == {SessionOutput}  # most of all events: nothing to search, or to list anew
+        listed = self._listing if raw and self._listing is not None else self._listed(state)
         durable = self._log.append(
             state.session_id,
             stamped,
             expected_seq=before,
-            listing=self._listed(state),
+            listing=listed,
             snapshot=snapshot,
             blobs=bodies,
-            texts=self.texts.take(stamped, lambda blob_id: _whole(bodies, blob_id)),
+            texts=() if raw else self.texts.take(stamped, lambda blob_id: _whole(bodies, blob_id)),
             receipt=take(),
         )
         if state.turn is not self.state.turn or state.queue is not self.state.queue:  # not for each thing it says
             self._outcomes.update(event.stop_reason for event in stamped if isinstance(event, TurnCompleted))
-        self.state = state
+        self.state, self._listing = state, listed
         return durable
 
     async def close(self) -> None:
@@ -237,9 +239,7 @@ class Owner:
     def _listed(self, state: SessionState) -> Listing:
         """Return the session's row, the same object while it is the same: the log then need not compare it."""
         row = listing(state)
-        if self._listing is None or row != self._listing:
-            self._listing = row
-        return self._listing
+        return self._listing if self._listing is not None and row == self._listing else row
 
     def _fold(self, events: Sequence[Event]) -> tuple[list[Event], SessionState]:
         # A clock that was set back must not put an event before its predecessor.
