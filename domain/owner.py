@@ -155,8 +155,9 @@ class Owner:
         bodies = (*blobs, *apart)
         stamped, state = self._fold(fitting)
         snapshot = encode(state) if state.seq // SNAPSHOT_EVENTS > before // SNAPSHOT_EVENTS else None
-        raw = {*map(type, stamped)} == {SessionOutput}  # most of all events: nothing to search, or to list anew
-        listed = self._listing if raw and self._listing is not None else self._listed(state)
+        raw = {*map(type, stamped)} == {SessionOutput}  # most of all events, and nothing to search
+        same = raw and state.runs is self.state.runs  # output changes nothing else, so the row need not be made
+        listed = self._listing if same and self._listing is not None else self._listed(state)
         durable = self._log.append(
             state.session_id,
             stamped,

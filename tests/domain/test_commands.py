@@ -309,3 +309,18 @@ async def test_a_copy_of_a_session_whose_command_runs_rests() -> None:
             await stage.copies.move(session_id, MoveSession(working_dir="/srv/other"))
 
     assert (state.runs, state.pending_approvals, state.status, state.at_rest) == ((), (), "idle", True)
+
+
+async def test_the_listing_knows_at_once_that_a_command_is_over() -> None:
+    async with staged() as stage:
+        session_id = await stage.open()
+        owner = await stage.owners.get(session_id)
+        await owner.record(RunStarted(turn_id=TURN_ID, command="make"))
+        during = (await stage.log.head(session_id)).listing
+
+        await owner.record(SessionOutput(turn_id=TURN_ID, stream="exit", content="", exit_code=0))
+
+        after = (await stage.log.head(session_id)).listing
+        assert during is not None
+        assert after is not None
+        assert (during.at_rest, after.at_rest) == (False, True)
