@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
@@ -102,6 +101,9 @@ def test_operation(case: Any) -> None:
     case.call_and_validate()
 
 
+SEEDS, RUNS = 16, 5
+
+
 class Workflow(SCHEMA.as_state_machine()):  # type: ignore[misc]
     """Follows what one answer says to the next request; every run begins with a new server."""
 
@@ -111,22 +113,24 @@ class Workflow(SCHEMA.as_state_machine()):  # type: ignore[misc]
 
 
 def test_workflows() -> None:
-    # What can be asked next depends on earlier answers, and those on how far a turn has come by then. Where the same
-    # beginning went on otherwise, Hypothesis gives up; a failure is told at once, not shrunk, so it can't end as that.
+    # What can be asked next depends on earlier answers, and those on how far a turn has come. Hypothesis gives up where
+    # the same beginning goes on otherwise: so it gets many seeds with few runs each, and may give up on some. A failure
+    # is told at once, not shrunk, so that it can't end as that.
     order = settings(
-        max_examples=60,
+        max_examples=RUNS,
         stateful_step_count=8,
         deadline=None,
-        derandomize=True,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    for _ in range(2):
-        with suppress(FlakyStrategyDefinition):
-            Workflow.run(settings=order)
-            return
-    Workflow.run(settings=order)
+    given_up = 0
+    for number in range(SEEDS):
+        try:
+            seed(number)(Workflow).run(settings=order)
+        except FlakyStrategyDefinition:
+            given_up += 1
+    assert given_up <= SEEDS // 4
 
 
 # What a stream may not carry: each makes a wrong block out of a right one.
