@@ -24,6 +24,7 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.TokenNotFound: (404, "token-not-found"),
     errors.ProjectNotFound: (404, "project-not-found"),
     errors.WorktreeNotFound: (404, "worktree-not-found"),
+    errors.TerminalNotFound: (404, "terminal-not-found"),
     errors.PlanNotFound: (404, "plan-not-found"),
     errors.ApprovalNotFound: (404, "approval-not-found"),
     errors.RuleNotFound: (404, "rule-not-found"),
@@ -56,6 +57,11 @@ TABLE: dict[type[errors.TowpathError], tuple[int, Code]] = {
     errors.NotEditable: (409, "approval-not-editable"),
     errors.RuleConfigured: (409, "rule-configured"),
     errors.SessionBusy: (409, "session-busy"),
+    errors.TerminalOver: (409, "terminal-closed"),
+    errors.InputGap: (409, "input-gap"),
+    errors.InputRefused: (429, "input-refused"),
+    errors.TerminalsFull: (429, "terminals-full"),
+    errors.TerminalUnavailable: (503, "terminal-unavailable"),
     errors.QueueFull: (429, "queue-full"),
     errors.NotForkable: (409, "not-forkable"),
     errors.AgentUnavailable: (409, "agent-unavailable"),
@@ -90,6 +96,7 @@ def of_domain(error: errors.TowpathError) -> Problem:
         turn_id=getattr(error, "turn_id", None) or UNSET,
         plan_id=getattr(error, "plan_id", None) or UNSET,
         answer=getattr(error, "answer", UNSET),
+        expected=getattr(error, "expected", UNSET),
     )
 
 

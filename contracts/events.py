@@ -41,6 +41,7 @@ ToolCallStatus = Literal["pending", "running", "completed", "failed"]
 OptionKind = Literal["allow-once", "allow-session", "allow-project", "reject-once", "reject-always"]
 OperationName = Literal["write", "edit", "delete", "rename", "command"]
 TokenScope = Literal["full", "read", "session"]
+TerminalOwner = Literal["user", "agent"]
 
 
 class Part(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
@@ -402,7 +403,7 @@ class TerminalCreated(EventBase, frozen=True, kw_only=True, tag="terminal-create
     mode: str
     cols: Annotated[int, Meta(ge=1, le=1000)]
     rows: Annotated[int, Meta(ge=1, le=1000)]
-    owner: Literal["user", "agent"]
+    owner: TerminalOwner
 
 
 class TerminalClosed(EventBase, frozen=True, kw_only=True, tag="terminal-closed"):

@@ -27,6 +27,8 @@ Code = Literal[
     "header-too-large",
     "idempotency-key-reused",
     "insufficient-scope",
+    "input-gap",
+    "input-refused",
     "internal-error",
     "invalid-body",
     "invalid-context",
@@ -58,6 +60,10 @@ Code = Literal[
     "session-busy",
     "session-not-found",
     "session-quarantined",
+    "terminal-closed",
+    "terminal-not-found",
+    "terminal-unavailable",
+    "terminals-full",
     "too-many-attempts",
     "token-not-found",
     "turn-not-found",
@@ -88,3 +94,6 @@ class Problem(Struct, frozen=True, kw_only=True, rename="camel"):
     turn_id: Identifier | UnsetType = UNSET
     plan_id: Identifier | UnsetType = UNSET
     answer: ApprovalOutcome | UnsetType = UNSET
+    expected: (
+        Annotated[int, Meta(description="The number that the next input of this client must have.")] | UnsetType
+    ) = UNSET

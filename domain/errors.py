@@ -2,11 +2,12 @@
 
 TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound, ProjectNotFound, WorktreeNotFound,
-│             PlanNotFound, ApprovalNotFound, RuleNotFound
+│             PlanNotFound, ApprovalNotFound, RuleNotFound, TerminalNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
 │            InvalidAnswer, UnknownMode, InvalidWorkingDir, OutsideRoots, IsolationUnavailable, InvalidPath,
 │            PathOutside, InvalidOperation, PlanTooLarge, UploadTooLarge, KeyReused
 ├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable, PlanOver, PlanConflict, ApprovalOver, NotEditable
+├── TerminalOver, TerminalsFull, InputGap, InputRefused
 ├── RuleConfigured
 ├── AnswerGone
 ├── UploadsFull
@@ -15,7 +16,7 @@ TowpathError
 ├── CursorExpired
 ├── SequenceConflict
 ├── Unavailable: AgentUnavailable, LogFull, LogUnavailable, SessionQuarantined, Draining, GitFailed, FilesFull,
-│                FilesUnavailable
+│                FilesUnavailable, TerminalUnavailable
 └── StartRefused
 """
 
@@ -71,6 +72,13 @@ class ProjectNotFound(NotFound):
 
     def __init__(self, project_id: str) -> None:
         super().__init__(f"There is no project {project_id}.")
+
+
+class TerminalNotFound(NotFound):
+    """No terminal has this id, or it was removed."""
+
+    def __init__(self, terminal_id: str) -> None:
+        super().__init__(f"There is no terminal {terminal_id}.")
 
 
 class WorktreeNotFound(NotFound):
@@ -190,6 +198,26 @@ class SessionBusy(Conflict):
     """A turn runs, and the prompt asked to be rejected then."""
 
 
+class TerminalOver(TowpathError):
+    """The terminal's program has ended."""
+
+
+class TerminalsFull(TowpathError):
+    """There are as many terminals as are allowed."""
+
+
+class InputGap(TowpathError):
+    """Input does not follow what was taken from this client before: ``expected`` is the number that would."""
+
+    def __init__(self, expected: int) -> None:
+        super().__init__(f"The next input of this client has seq {expected}.")
+        self.expected = expected
+
+
+class InputRefused(TowpathError):
+    """The terminal's program does not read; nothing was taken."""
+
+
 class QueueFull(Conflict):
     """The session's queue is full."""
 
@@ -284,6 +312,10 @@ class SequenceConflict(TowpathError):
 
 class Unavailable(TowpathError):
     """The server can't do this now."""
+
+
+class TerminalUnavailable(Unavailable):
+    """A terminal can't be opened, or the process that holds it does not answer."""
 
 
 class AgentUnavailable(Unavailable):

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import UNSET, Struct, UnsetType
 
-from contracts.events import Event, Origin, Status, StopReason, TokenScope, TurnUsage
+from contracts.events import Event, Origin, Status, StopReason, TerminalOwner, TokenScope, TurnUsage
 from contracts.views import Agent as AgentProfile
 from contracts.views import Changes, FileNames, Token
 from domain.access import Principal
@@ -576,6 +576,135 @@ class Machine(Protocol):
 
     def usage(self) -> Usage:
         """Return what is used now; never raises: what can't be told is 0."""
+
+
+class TerminalPlan(Struct, frozen=True, kw_only=True):
+    """What to open: a program on a PTY. Without ``command`` it is the user's shell, interactive.
+
+    ``environment`` comes on top of the minimal one. A terminal with ``owner`` agent does not outlive the server.
+    """
+
+    terminal_id: str
+    session_id: SessionId | None
+    owner: TerminalOwner
+    mode: str
+    working_dir: str
+    cols: int
+    rows: int
+    command: Sequence[str] = ()
+    environment: Mapping[str, str] = {}
+
+
+class TerminalState(Struct, frozen=True, kw_only=True):
+    """What is known of a terminal now.
+
+    Offsets count the bytes of its output from its beginning: ``offset`` lies after the last one, ``earliest`` before
+    the first one that is kept. ``ended_at`` is set once its program is gone, and ``exit_code`` if it is known how
+    (128 and the signal's number for a signal).
+    """
+
+    plan: TerminalPlan
+    epoch: Epoch
+    created_at: int
+    pid: int
+    cols: int
+    rows: int
+    earliest: int
+    offset: int
+    ended_at: int | None = None
+    exit_code: int | None = None
+
+
+class TerminalOutput(Struct, frozen=True):
+    """A piece of a terminal's output, as bytes. ``offset`` is the one after it."""
+
+    data: bytes
+    offset: int
+
+
+class Terminal(Protocol):
+    """One terminal, whose program lives on without the server if its owner is a user.
+
+    Its last output stays readable after its program ended, until it is removed. All that reaches it may raise
+    TerminalUnavailable where its holder does not answer.
+    """
+
+    @property
+    def state(self) -> TerminalState:
+        """Return what its holder last told; never waits."""
+
+    async def read(self, *, after: int, limit: int) -> TerminalOutput:
+        """Return up to *limit* bytes from offset *after* on, never waits for more.
+
+        Raises CursorExpired if bytes from there on are gone, ValueError for an offset that is not yet reached.
+        """
+
+    def watch(self, wake: Wake) -> Callable[[], None]:
+        """Call *wake* after each change of the state; joined, as `EventLog.watch` does. Returns what ends the watch."""
+
+    def hold(self, offset: int) -> None:
+        """Have the program wait rather than run far ahead of a reader at *offset*; the lowest one that is held counts.
+
+        Good for some seconds: a reader that does not come on holds nobody back. Never waits.
+        """
+
+    async def write(self, client_id: str, seq: int, data: bytes) -> int:
+        """Type *data* into the terminal, exactly once and in order for each client; return the newest seq taken.
+
+        A *seq* that was taken is not typed again. Waits while the program does not read. Raises InputGap for one that
+        does not follow the last, naming that; InputRefused where the program did not read in time: nothing was taken
+        then; TerminalOver once the program has ended.
+        """
+
+    async def resize(self, cols: int, rows: int) -> None:
+        """Give the terminal another size. Raises TerminalOver."""
+
+    async def end(self) -> None:
+        """End the program and everything that it started, politely first; returns when nothing of it is left."""
+
+    async def remove(self) -> None:
+        """Forget an ended terminal with its output."""
+
+
+class TerminalHost(Protocol):
+    """Opens terminals, and finds those that are held again after a restart."""
+
+    async def open(self, plan: TerminalPlan) -> Terminal:
+        """Open a terminal; its program runs when this returns.
+
+        Raises TerminalUnavailable where that can't be done, and as `Workspace.resolve` for its directory.
+        """
+
+    async def find(self) -> Sequence[Terminal]:
+        """Return every terminal of this data directory that is not removed, those that ended meanwhile included.
+
+        What an agent owned ended with the server that it was opened by.
+        """
+
+
+class TerminalScreen(Struct, frozen=True, kw_only=True):
+    """What a terminal shows after ``offset`` bytes of output.
+
+    ``data`` are bytes that paint it, modes, cursor and title included, on a terminal of that size that was reset.
+    ``exact`` is False where output that is gone may have mattered.
+    """
+
+    offset: int
+    cols: int
+    rows: int
+    title: str
+    data: bytes
+    exact: bool = True
+
+
+class Screens(Protocol):
+    """What terminals show, kept beside their output; answers what programs ask a terminal."""
+
+    def follow(self, terminal: Terminal) -> None:
+        """Follow a terminal from now on until it is removed: its queries are answered here and by no viewer."""
+
+    async def screen(self, terminal: Terminal) -> TerminalScreen:
+        """Return what the terminal shows now. Raises TerminalUnavailable."""
 
 
 class Clock(Protocol):
