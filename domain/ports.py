@@ -599,8 +599,8 @@ class TerminalState(Struct, frozen=True, kw_only=True):
     """What is known of a terminal now.
 
     Offsets count the bytes of its output from its beginning: ``offset`` lies after the last one, ``earliest`` before
-    the first one that is kept. ``ended_at`` is set once its program is gone, and ``exit_code`` if it is known how
-    (128 and the signal's number for a signal).
+    the first one that is kept. Queries in the output before ``replied`` were answered. ``ended_at`` is set once its
+    program is gone, and ``exit_code`` if it is known how (128 and the signal's number for a signal).
     """
 
     plan: TerminalPlan
@@ -611,6 +611,7 @@ class TerminalState(Struct, frozen=True, kw_only=True):
     rows: int
     earliest: int
     offset: int
+    replied: int = 0
     ended_at: int | None = None
     exit_code: int | None = None
 
@@ -654,6 +655,13 @@ class Terminal(Protocol):
         A *seq* that was taken is not typed again. Waits while the program does not read. Raises InputGap for one that
         does not follow the last, naming that; InputRefused where the program did not read in time: nothing was taken
         then; TerminalOver once the program has ended.
+        """
+
+    async def reply(self, offset: int, data: bytes) -> None:
+        """Answer, by *data*, a query whose last byte lies before *offset* in the output; exactly once for each.
+
+        Nothing happens where `TerminalState.replied` is *offset* or more, or the program does not read.
+        Raises TerminalOver.
         """
 
     async def resize(self, cols: int, rows: int) -> None:
