@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from api.agent_settings import MEMBERS
 from api.settings import FILE_ONLY, described
 from contracts import catalog
 from contracts.codec import encode
@@ -43,6 +44,15 @@ seconds.
 
 | in the file | in the environment | default | |
 | --- | --- | --- | --- |
+"""
+_AGENTS = """
+## Agents
+
+A table `[agents.NAME]` makes an agent, whose name sessions have as their `mode`, or changes one that is built in,
+member by member: what the table leaves out stays. [agents.md](agents.md) lists those that are built in.
+
+| key | write | |
+| --- | --- | --- |
 """
 _COMMON = ("type", "sessionId", "seq", "timestamp")
 _NAMED_PATTERNS = {ID_PATTERN: "identifier", CURSOR_PATTERN: "cursor"}
@@ -84,7 +94,8 @@ def settings_reference() -> str:
         f"| `{name.replace('_', '-')}` | {_variable(name)} | {_default(default)} | {text} |\n"
         for name, default, text in described()
     )
-    return _SETTINGS + "".join(rows)
+    members = (f"| `{key}` | {member.wanted} | {member.meaning} |\n" for key, member in MEMBERS.items())
+    return _SETTINGS + "".join(rows) + _AGENTS + "".join(members)
 
 
 def _variable(name: str) -> str:
@@ -92,7 +103,7 @@ def _variable(name: str) -> str:
 
 
 def _default(value: object) -> str:
-    return "" if value in (msgspec.NODEFAULT, ()) else f"`{encode(value).decode()}`"
+    return "" if value in (msgspec.NODEFAULT, (), {}) else f"`{encode(value).decode()}`"
 
 
 def _section(name: str, schema: catalog.Schema, common: tuple[str, ...] = ()) -> Iterator[str]:

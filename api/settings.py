@@ -20,6 +20,7 @@ import platformdirs
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
+from api.agent_settings import read_agents
 from api.hosts import DEFAULT_PORTS, is_loopback, is_unspecified, netlocs
 from api.words import TYPES
 from contracts.requests import PROMPT_BYTES
@@ -29,7 +30,7 @@ from domain.policy import Policy
 
 CONFIG_NAME = "towpath.toml"
 _PREFIX = "TOWPATH_"
-FILE_ONLY = frozenset({"rules"})
+FILE_ONLY = frozenset({"rules", "agents"})
 _OF_COMMANDS = {"url", "token"}  # where `towpath run` and its like find a server; the server itself takes neither
 _MIB = 1024 * 1024
 
@@ -105,6 +106,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     agent_processes: Annotated[
         Positive, Meta(description="Processes and threads that this user may have, from within an agent.")
     ] = 8192  # several desktops' worth: what it stops is a fork bomb
+    agents: Annotated[
+        Mapping[str, Mapping[str, Any]], Meta(description="Agents, and changes of those that are built in: see below.")
+    ] = {}
     legacy: Annotated[
         Literal["bridge", "redirect", "off"],
         Meta(description="What clients of the old server meet: a bridge, the way to go, or nothing."),
@@ -237,12 +241,15 @@ def _suggestion(name: str, known: Iterable[str], *, prefix: str = "") -> str:
 
 def _convert(name: str, given: _Given) -> Any:
     try:
+        if name == "agents":
+            return read_agents(given.value, given.base)
         value = msgspec.convert(given.value, _TYPES[name], strict=given.typed, dec_hook=_to_path)
         check = _CHECKS.get(name)
         return check(value, given.base) if check else value
     except (msgspec.ValidationError, ValueError) as error:
-        if name == "rules":
-            raise SettingsError(f"{given.where}: {_rules_in_words(str(error))}") from error
+        if name in FILE_ONLY:
+            reason = _rules_in_words(str(error)) if name == "rules" else str(error)
+            raise SettingsError(f"{given.where}: {reason}") from error
         value = ", ".join(map(str, given.value)) if isinstance(given.value, (list, tuple)) else given.value
         raise SettingsError(f"{given.where}: {value!r} can't be used: {_in_words(name, str(error))}") from error
 

@@ -37,6 +37,7 @@ from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
 from domain.turns import Turns
 from infrastructure.agents.launcher import ProfileLauncher
+from infrastructure.agents.profiles import assemble
 from infrastructure.audit import AuditFile
 from infrastructure.clock import SystemClock
 from infrastructure.datadir import DataDir, RunningServer, running_server
@@ -219,7 +220,9 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
 def _launcher(settings: Settings, workspace: Workspace, tasks: TaskGroup) -> ProfileLauncher:
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # as we found it: the server lifts its own
     return ProfileLauncher(
+        profiles=assemble(settings.agents),
         environment=_environment(settings),
+        source=os.environ,
         limits=ProcessLimits(processes=settings.agent_processes, open_files=open_files),
         open_directory=workspace.open_directory,
         tasks=tasks,

@@ -1,58 +1,81 @@
 """The agent profiles, and how each becomes an agent."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from secrets import token_urlsafe
 
 from anyio.abc import TaskGroup
 from msgspec import UNSET
 
 from contracts.views import Agent as AgentProfile
-from domain.errors import UnknownMode
+from domain.errors import AgentUnavailable, UnknownMode
 from domain.ids import SessionId
 from domain.ports import Agent, Emit
+from infrastructure.agents.profiles import Profile
 from infrastructure.agents.shell import OpenDirectory, ShellAgent, find_shell
+from infrastructure.processes.environment import minimal_environment
 from infrastructure.processes.process import NO_LIMITS, Limits
 
 
 class ProfileLauncher:
-    """Launches programs of this machine, with exactly this *environment* and within these *limits*.
+    """Launches programs of this machine, each with this *environment* and within these *limits*.
 
-    *tasks* owns what the agents leave running between turns; nothing is raised into it.
+    Its profile may let variables of *source* pass too, and narrow or widen the limits. *tasks* owns what the agents
+    leave running between turns; nothing is raised into it.
     """
 
     def __init__(
         self,
         *,
+        profiles: Mapping[str, Profile],
         environment: Mapping[str, str],
+        source: Mapping[str, str],
         limits: Limits = NO_LIMITS,
         open_directory: OpenDirectory,
         tasks: TaskGroup,
     ) -> None:
+        self._profiles = profiles
         self._environment = environment
+        self._source = source
         self._limits = limits
         self._open_directory = open_directory
         self._tasks = tasks
 
     def profiles(self) -> Sequence[AgentProfile]:
-        shell = find_shell(self._environment)
-        return [
-            AgentProfile(
-                mode="shell",
-                title=f"Shell ({shell})" if shell else "Shell",
-                protocol="shell",
-                available=shell is not None,
-                reason=UNSET if shell else "Neither bash nor sh is on the server's PATH: install bash.",
-            )
-        ]
+        return [self._listed(profile) for profile in self._profiles.values() if profile.enabled]
 
     def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:  # noqa: ARG002
-        if mode != "shell":
+        profile = self._profiles.get(mode)
+        if profile is None:
             raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
-        return ShellAgent(
-            shell=find_shell(self._environment) or "sh",
-            working_dir=working_dir,
-            environment=self._environment,
-            limits=self._limits,
-            open_directory=self._open_directory,
-            emit=emit,
-            tasks=self._tasks,
+        environment = self._environment_of(profile)
+        limits = replace(self._limits, **profile.limits)
+        match profile.protocol:
+            case "shell":
+                return ShellAgent(
+                    shell=find_shell(environment) or "sh",
+                    working_dir=working_dir,
+                    environment=environment,
+                    limits=limits,
+                    open_directory=self._open_directory,
+                    emit=emit,
+                    tasks=self._tasks,
+                )
+            case "acp" | "claude":
+                raise AgentUnavailable(f"Agents that speak {profile.protocol} can't be run yet.")
+
+    def _listed(self, profile: Profile) -> AgentProfile:
+        missing = profile.missing(self._environment)
+        shell = find_shell(self._environment) if profile.protocol == "shell" else None
+        return AgentProfile(
+            mode=profile.mode,
+            title=f"{profile.title} ({shell})" if shell else profile.title,
+            protocol=profile.protocol,
+            available=not missing,
+            reason=missing or UNSET,
+            detects_operations=profile.detects_operations,
         )
+
+    def _environment_of(self, profile: Profile) -> Mapping[str, str]:
+        secrets = {name: token_urlsafe(32) for name in profile.secrets}
+        return minimal_environment(profile.env, self._source, {**self._environment, **secrets})

@@ -11,6 +11,7 @@ from contracts.events import Event, SessionOutput
 from domain.ids import SessionId, TurnId
 from domain.ports import Agent, Turn, TurnEnd
 from infrastructure.agents.launcher import ProfileLauncher
+from infrastructure.agents.profiles import assemble
 from infrastructure.processes.environment import ALLOWED, minimal_environment
 from infrastructure.processes.process import NO_LIMITS
 from infrastructure.workspace import Workspace
@@ -83,7 +84,9 @@ async def shell_session(root: Path, *, source: Mapping[str, str] = os.environ) -
 
     async with create_task_group() as tasks:
         launcher = ProfileLauncher(
+            profiles=assemble({}),
             environment=minimal_environment(ALLOWED, source, {}),
+            source={},
             limits=NO_LIMITS,
             open_directory=Workspace(roots=[root]).open_directory,
             tasks=tasks,

@@ -80,6 +80,8 @@ def _toml(value: object) -> str:
             return str(value)
         case list() | tuple():
             return f"[{', '.join(_toml(item) for item in value)}]"
+        case dict():
+            return f"{{{', '.join(f'{key} = {_toml(item)}' for key, item in value.items())}}}"
     return f'"{value}"'
 
 
@@ -88,7 +90,7 @@ def test_every_setting_can_stand_in_the_environment(cwd: Path) -> None:
     environ = {
         f"TOWPATH_{name.upper()}": ",".join(value) if isinstance(value, (list, tuple)) else str(value)
         for name, value in default.items()
-        if value not in ((), [])
+        if value not in ((), [], {})
     }
 
     assert load(cwd, environ) == load(cwd)
