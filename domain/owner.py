@@ -116,7 +116,7 @@ class Owner:
     def at_rest(self) -> bool:
         """Whether it may be forgotten: nothing runs or ends, and the log holds all that it holds."""
         busy = self.driving is not None or self.running is not None or self.closing
-        alive = any(agent.alive for agent in self._agents)
+        alive = any(agent.alive for agent in self._agents) or bool(self.state.terminals)
         return self.state.at_rest and not busy and not alive and self.durable_seq == self.state.seq
 
     def status(self, status: Status) -> SessionStatus:

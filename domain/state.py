@@ -79,6 +79,7 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     usage: UsageUpdated | None = None
     files: tuple[Touched, ...] = ()
     plans: tuple[KnownPlan, ...] = ()
+    terminals: tuple[str, ...] = ()
 
     @property
     def inherited(self) -> int:
@@ -92,7 +93,7 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
     @property
     def at_rest(self) -> bool:
-        """Whether a start after a crash finds nothing to put right here."""
+        """Whether nothing works here. A start after a crash puts right what is not so, and looks for open terminals."""
         busy = self.turn is not None or self.runs or self.status in ("starting", "running")
         return not busy and not self.pending_approvals
 
@@ -186,8 +187,10 @@ def _changes(state: SessionState, event: Event) -> dict[str, Any]:  # noqa: C901
             return {"plans": proposed(state.plans, event)}
         case OperationsError():
             return {"plans": settled(state.plans, event)}
-        case TerminalCreated() | TerminalClosed():
-            return {}
+        case TerminalCreated(terminal_id=opened):
+            return {"terminals": (*state.terminals, opened)}
+        case TerminalClosed(terminal_id=closed):
+            return {"terminals": tuple(terminal for terminal in state.terminals if terminal != closed)}
         case ProjectCreated() | ProjectUpdated() | ProjectDeleted() | RuleCreated() | RuleDeleted():
             return {}
         case TokenCreated() | TokenRevoked():
@@ -280,7 +283,7 @@ def listing(state: SessionState) -> Listing:
         status=state.status,
         created_at=state.created_at,
         archived=state.archived,
-        at_rest=state.at_rest,
+        at_rest=state.at_rest and not state.terminals,
         project_id=state.project_id,
         origin=state.origin,
         agent_mode=state.agent_mode,

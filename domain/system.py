@@ -1,4 +1,4 @@
-"""The log of what belongs to no session: tokens, projects, rules. Read on the stream of all sessions only."""
+"""The log of what belongs to no session: tokens, projects, rules, terminals. Read on many sessions' stream only."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,6 +16,8 @@ from contracts.events import (
     ProjectUpdated,
     RuleCreated,
     RuleDeleted,
+    TerminalClosed,
+    TerminalCreated,
 )
 from contracts.views import Project, Rule
 from domain.errors import CursorExpired, SessionNotFound, SessionQuarantined
@@ -36,12 +38,13 @@ class SystemState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_activity: int = 0
     projects: tuple[Project, ...] = ()
     rules: tuple[Rule, ...] = ()
+    terminals: tuple[str, ...] = ()
 
 
 decode_state = decoder(SystemState)
 
 
-def apply_system(state: SystemState, event: Event) -> SystemState:
+def apply_system(state: SystemState, event: Event) -> SystemState:  # noqa: PLR0911 - one arm an event
     """Return the state after *event*."""
     state = replace(state, seq=event.seq, last_activity=event.timestamp)
     match event:
@@ -60,6 +63,10 @@ def apply_system(state: SystemState, event: Event) -> SystemState:
             return replace(state, rules=(*state.rules, _remembered(event)))
         case RuleDeleted(rule_id=gone):
             return replace(state, rules=tuple(rule for rule in state.rules if rule.rule_id != gone))
+        case TerminalCreated(terminal_id=opened):
+            return replace(state, terminals=(*state.terminals, opened))
+        case TerminalClosed(terminal_id=closed):
+            return replace(state, terminals=tuple(one for one in state.terminals if one != closed))
         case _:  # tokens live in files of their own, all else belongs to sessions
             return state
 

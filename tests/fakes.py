@@ -1,9 +1,10 @@
-"""The ports that have no adapter in memory, played by hand: a clock, a workspace, agents, a log on a full disk."""
+"""The ports that have no adapter in memory, played by hand: clock, workspace, agents, terminals, a log on a full disk."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from anyio import Event as Signal
+from anyio.lowlevel import checkpoint
 from msgspec.structs import replace
 from typing_extensions import override
 
@@ -11,16 +12,39 @@ from contracts.events import AgentMessage, SessionOutput, SessionStatus
 from contracts.views import Agent as AgentProfile
 from contracts.views import Changes, FileName, FileNames
 from domain.errors import (
+    CursorExpired,
     FilesChanged,
+    InputGap,
+    InputRefused,
     InvalidWorkingDir,
     IsolationUnavailable,
     LogFull,
+    TerminalOver,
+    TerminalUnavailable,
     TowpathError,
     UnknownMode,
     WorktreeNotFound,
 )
-from domain.ids import SessionId
-from domain.ports import Agent, Change, Emit, FileState, Leftover, PlanKey, Turn, TurnEnd, Unsettled, Worktree
+from domain.ids import SessionId, make_epoch
+from domain.ports import (
+    Agent,
+    Change,
+    Clock,
+    Emit,
+    FileState,
+    Leftover,
+    PlanKey,
+    Terminal,
+    TerminalOutput,
+    TerminalPlan,
+    TerminalScreen,
+    TerminalState,
+    Turn,
+    TurnEnd,
+    Unsettled,
+    Wake,
+    Worktree,
+)
 from infrastructure.eventlogs.memory import MemoryEventLog
 
 PID = 4711
@@ -312,3 +336,147 @@ class FaultyEventLog(MemoryEventLog):
         if self.full or session_id == self.refused:
             raise LogFull("The disk is full.")
         return super()._fence(session_id, expected_seq)
+
+
+class FakeTerminal:
+    """Holds what a test says that its program wrote; the newest ``room`` bytes are kept."""
+
+    def __init__(self, plan: TerminalPlan, clock: Clock, *, pid: int = PID) -> None:
+        self.output = b""
+        self.room = 1 << 30
+        self.typed: list[tuple[str, bytes]] = []
+        self.seqs: dict[str, int] = {}
+        self.held_at: list[int] = []
+        self.removed = False
+        self.unanswering = False
+        self.refusing = False
+        self.state = TerminalState(
+            plan=plan,
+            epoch=make_epoch(),
+            created_at=clock.now(),
+            pid=pid,
+            cols=plan.cols,
+            rows=plan.rows,
+            earliest=0,
+            offset=0,
+        )
+        self._clock = clock
+        self.watchers: dict[object, Wake] = {}
+
+    def _change(self, **members: Any) -> None:
+        self.state = replace(self.state, **members)
+        for wake in list(self.watchers.values()):
+            wake()
+
+    def say(self, data: bytes) -> None:
+        """Let the program write."""
+        self.output += data
+        offset = len(self.output)
+        self._change(offset=offset, earliest=max(self.state.earliest, offset - self.room))
+
+    def exit(self, code: int | None = 0) -> None:
+        """Let the program end by itself."""
+        if self.state.ended_at is None:
+            self._change(ended_at=self._clock.now(), exit_code=code)
+
+    async def read(self, *, after: int, limit: int) -> TerminalOutput:
+        self._answer()
+        if after > self.state.offset:
+            raise ValueError(after)
+        if after < self.state.earliest:
+            raise CursorExpired(self.state.earliest)
+        data = self.output[after : min(after + limit, self.state.offset)]
+        return TerminalOutput(data, after + len(data))
+
+    def watch(self, wake: Wake) -> Callable[[], None]:
+        key = object()
+        self.watchers[key] = wake
+        return lambda: self.watchers.pop(key, None) and None
+
+    def hold(self, offset: int) -> None:
+        self.held_at.append(offset)
+
+    async def write(self, client_id: str, seq: int, data: bytes) -> int:
+        self._answer()
+        if self.state.ended_at is not None:
+            raise TerminalOver("The terminal has ended.")
+        last = self.seqs.get(client_id, 0)
+        if seq > last + 1:
+            raise InputGap(last + 1)
+        if self.refusing:
+            raise InputRefused("The program does not read.")
+        if seq == last + 1:
+            self.seqs[client_id] = seq
+            self.typed.append((client_id, data))
+            self.say(data)
+        return self.seqs[client_id]
+
+    async def reply(self, offset: int, data: bytes) -> None:
+        raise NotImplementedError
+
+    async def resize(self, cols: int, rows: int) -> None:
+        self._answer()
+        self._change(cols=cols, rows=rows)
+
+    async def end(self) -> None:
+        self._answer()
+        await checkpoint()
+        self.exit(129)
+
+    async def remove(self) -> None:
+        assert self.state.ended_at is not None, "removed while it ran"
+        self.removed = True
+
+    def _answer(self) -> None:
+        if self.unanswering:
+            raise TerminalUnavailable("The terminal's holder does not answer.")
+
+
+class FakeTerminals:
+    """Opens terminals without programs. Those that are not removed are found again."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.opened: list[FakeTerminal] = []
+        self.failure: TowpathError | None = None
+        self.lost: set[str] = set()
+        self.greeting = b""
+        self.before_open: Callable[[], Awaitable[None]] | None = None
+        self._clock = clock
+
+    async def open(self, plan: TerminalPlan) -> Terminal:
+        if self.before_open is not None:
+            await self.before_open()
+        if self.failure is not None:
+            raise self.failure
+        self.opened.append(FakeTerminal(plan, self._clock, pid=PID + len(self.opened)))
+        self.opened[-1].say(self.greeting)
+        return self.opened[-1]
+
+    async def find(self) -> Sequence[Terminal]:
+        if self.failure is not None:
+            raise self.failure
+        return [one for one in self.opened if not one.removed and one.state.plan.terminal_id not in self.lost]
+
+    def leave(self) -> None:
+        """Let the server go that watched; the programs stay."""
+        for terminal in self.opened:
+            terminal.watchers.clear()
+
+    @property
+    def running(self) -> list[FakeTerminal]:
+        return [one for one in self.opened if one.state.ended_at is None]
+
+
+class FakeScreens:
+    """Shows the last 8 bytes of the output."""
+
+    def __init__(self) -> None:
+        self.followed: list[str] = []
+
+    def follow(self, terminal: Terminal) -> None:
+        self.followed.append(terminal.state.plan.terminal_id)
+
+    async def screen(self, terminal: Terminal) -> TerminalScreen:
+        state = terminal.state
+        shown = await terminal.read(after=max(state.earliest, state.offset - 8), limit=8)
+        return TerminalScreen(offset=shown.offset, cols=state.cols, rows=state.rows, title="fake", data=shown.data)
