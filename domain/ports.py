@@ -581,7 +581,8 @@ class Machine(Protocol):
 class TerminalPlan(Struct, frozen=True, kw_only=True):
     """What to open: a program on a PTY. Without ``command`` it is the user's shell, interactive.
 
-    ``environment`` comes on top of the minimal one. A terminal with ``owner`` agent does not outlive the server.
+    ``environment`` comes on top of the minimal one, and is not kept. A terminal with ``owner`` agent does not outlive
+    the server.
     """
 
     terminal_id: str
@@ -644,17 +645,18 @@ class Terminal(Protocol):
         """Call *wake* after each change of the state; joined, as `EventLog.watch` does. Returns what ends the watch."""
 
     def hold(self, offset: int) -> None:
-        """Have the program wait rather than run far ahead of a reader at *offset*; the lowest one that is held counts.
+        """Have the program wait rather than run far ahead of the slowest reader, who is at *offset*.
 
-        Good for some seconds: a reader that does not come on holds nobody back. Never waits.
+        Takes the place of what was held before. Good for some seconds, and for some more when the server is gone, so
+        that its readers may come again; a reader that does not come on holds nobody back. Never waits.
         """
 
     async def write(self, client_id: str, seq: int, data: bytes) -> int:
         """Type *data* into the terminal, exactly once and in order for each client; return the newest seq taken.
 
-        A *seq* that was taken is not typed again. Waits while the program does not read. Raises InputGap for one that
-        does not follow the last, naming that; InputRefused where the program did not read in time: nothing was taken
-        then; TerminalOver once the program has ended.
+        At most 64 KiB at a time; a client's first *seq* is 1. One that was taken is not typed again. Waits while the
+        program does not read. Raises InputGap for one that does not follow the last, naming that; InputRefused where
+        the program did not read in time: nothing was taken then; TerminalOver once the program has ended.
         """
 
     async def reply(self, offset: int, data: bytes) -> None:

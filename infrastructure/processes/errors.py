@@ -10,6 +10,7 @@ import os
 
 STAGES = {
     "supervisor": "its supervisor does not start: ",
+    "terminal": "there is no terminal for it: ",
     "directory": "its working directory can't be entered: ",
     "limits": "its limits can't be set: ",
     "program": "",

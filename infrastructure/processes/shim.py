@@ -56,7 +56,9 @@ def main() -> None:
     child = os.fork()
     if child == 0:
         order = marshal.loads(request)  # noqa: S302  # from the server, which is the same interpreter
-        become(*order, shim=shim, control=control, directory=directory, report=report, failure=failure_in)
+        os.setsid()
+        tell(control, b"child %d" % os.getpid())
+        become(*order, shim=shim, directory=directory, report=report, failure=failure_in)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -121,7 +123,6 @@ def become(
     limits: dict[str, int],
     *,
     shim: int,
-    control: int,
     directory: int,
     report: int,
     failure: int,
@@ -129,8 +130,6 @@ def become(
     """Turn this child into the command, or write to *failure* at which stage that failed and why."""
     stage = b"directory"
     try:
-        os.setsid()
-        tell(control, b"child %d" % os.getpid())
         if LINUX:
             adjust_to_linux(shim)
         os.fchdir(directory)
