@@ -1,4 +1,4 @@
-"""The ports that have no adapter in memory, played by hand: clock, workspace, agents, terminals, a log on a full disk."""
+"""The ports that have no adapter in memory, played by hand: clock, workspace, agents, terminals, a full disk."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
