@@ -34,6 +34,8 @@ from contracts.events import (
     SessionUpdated,
     Status,
     SystemEvent,
+    TerminalClosed,
+    TerminalCreated,
     ToolCall,
     UsageUpdated,
 )
@@ -80,6 +82,7 @@ WRITTEN_FILE = Touched(name="/srv/project/a", how="written", at=5_000)
 PROPOSAL = OperationsDetected(plan_id="plan-one", operations=[DeleteOperation(path="a"), DeleteOperation(path="b")])
 PLAN = KnownPlan(plan_id="plan-one", created_at=5_000, count=2, seq=5)
 QUESTION = make(ApprovalRequest, seed=1, approval_id="approval-one")
+OPENED = make(TerminalCreated, seed=1, terminal_id="terminal-one")
 
 
 def changes(before: SessionState, event: Event) -> dict[str, Any]:
@@ -158,6 +161,9 @@ EFFECTS = [
     (NEW, PlanUpdated(turn_id=TURN_ID, entries=[]), {}),
     (NEW, UsageUpdated(used=1, size=2), {"usage": stamp(UsageUpdated(used=1, size=2), 2)}),
     (NEW, SessionDeleted(), {"deleted": True}),
+    (NEW, OPENED, {"terminals": ("terminal-one",)}),
+    (fold(OPENED), TerminalClosed(terminal_id="terminal-one"), {"terminals": ()}),
+    (fold(OPENED), TerminalClosed(terminal_id="terminal-two"), {}),
 ]  # fmt: skip
 
 
@@ -168,7 +174,7 @@ def test_an_event_changes_this_and_nothing_else(before: SessionState, event: Eve
 
 SILENT = [
     SessionOutput, SessionError, AgentMessage, AgentThought, OperationsError,
-    *get_args(SystemEvent),
+    *(set(get_args(SystemEvent)) - {TerminalCreated, TerminalClosed}),
 ]  # fmt: skip
 
 
