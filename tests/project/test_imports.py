@@ -21,7 +21,7 @@ BROKEN = {
     "domain/sessions.py": "import anyio\nimport socket",
     "domain/state.py": "import anyio\nimport infrastructure.agents.wire",
     "infrastructure/agents/wire.py": "import infrastructure.clock\nimport infrastructure.processes.spawn",
-    "infrastructure/clock.py": "import litestar",
+    "infrastructure/clock.py": "import litestar\nimport claude_agent_sdk",
     "infrastructure/processes/spawn.py": "",
 }
 

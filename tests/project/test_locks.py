@@ -19,14 +19,16 @@ GROUPS: dict[str, list[str | None]] = {
     "bootstrap.lock": ["bootstrap"],
     "requirements.lock": ["build", None],
     "requirements-dev.lock": ["dev", "build", None],
+    "requirements-agents.lock": ["claude", "build", None],
 }
 locks = pytest.mark.parametrize("lock", list(GROUPS))
 
 
 def declared(group: str | None) -> list[Requirement]:
-    """Return what pyproject.toml asks for in *group*, or at run time for None."""
+    """Return what pyproject.toml asks for in *group* or for an extra, or at run time for None."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = project["dependency-groups"][group] if group else project["project"]["dependencies"]
+    groups = {**project["dependency-groups"], **project["project"]["optional-dependencies"]}
+    wanted = groups[group] if group else project["project"]["dependencies"]
     return [Requirement(item) for item in wanted if isinstance(item, str)]
 
 
@@ -67,3 +69,4 @@ def test_satisfies_pyproject(lock: str) -> None:
 
 def test_developers_run_what_users_run() -> None:
     assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+    assert pins("requirements.lock").items() <= pins("requirements-agents.lock").items()
