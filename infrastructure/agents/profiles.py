@@ -53,7 +53,8 @@ class Profile(Struct, frozen=True, kw_only=True):
         """Say why it can't start where programs get this *environment*, and what to do; "" if nothing is missing."""
         if self.protocol == "shell":
             return "" if find_shell(environment) else "Neither bash nor sh is on the server's PATH: install bash."
-        if self.protocol == "claude" and find_spec("claude_agent_sdk") is None:
+        own = self.command[:1] == (sys.executable,)
+        if self.protocol == "claude" and own and find_spec("claude_agent_sdk") is None:
             return "The package claude-agent-sdk is not installed: install towpath[claude] in the place of towpath."
         if not self.command:
             return ""
@@ -94,6 +95,8 @@ BUILT_IN = (
         mode="claude",
         title="Claude Code",
         protocol="claude",
+        # -P: it starts in the session's directory, and what lies there must not be imported
+        command=(sys.executable, "-P", "-m", "infrastructure.agents.claude_runner"),
         env=_ANTHROPIC,
         agent_mode="default",  # its own choice may be one that runs everything unasked
     ),
