@@ -13,6 +13,7 @@ T = TypeVar("T")
 JSON_DEPTH = 64
 
 encode = msgspec.json.Encoder().encode
+encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 decode_event = msgspec.json.Decoder(Event).decode
 _decode_any = msgspec.json.Decoder().decode
 

@@ -212,13 +212,17 @@ class SessionCreated(EventBase, frozen=True, kw_only=True, tag="session-created"
 
 
 class SessionUpdated(EventBase, frozen=True, kw_only=True, tag="session-updated"):
-    """Settings changed: only the changed ones are there; ``null`` clears."""
+    """Settings changed: only the changed ones are there; ``null`` clears.
+
+    ``agentSessionId`` is the agent's own id of the session, by which it resumes.
+    """
 
     title: str | UnsetType = UNSET
     project_id: Identifier | None | UnsetType = UNSET
     working_dir: str | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
     agent_mode: str | None | UnsetType = UNSET
+    agent_session_id: str | None | UnsetType = UNSET
 
 
 class SessionDeleted(EventBase, frozen=True, kw_only=True, tag="session-deleted"):
@@ -354,7 +358,10 @@ class OperationsError(EventBase, frozen=True, kw_only=True, tag="operations-erro
 
 
 class ApprovalRequest(EventBase, frozen=True, kw_only=True, tag="approval-request"):
-    """A human is asked whether something may run."""
+    """A human is asked whether something may run.
+
+    ``subject`` is a digest of all that an agent asks for: after a restart an answer counts for what has the same.
+    """
 
     approval_id: Identifier
     turn_id: Identifier | UnsetType = UNSET
@@ -364,6 +371,7 @@ class ApprovalRequest(EventBase, frozen=True, kw_only=True, tag="approval-reques
     editable: bool
     tool_call_id: str | UnsetType = UNSET
     plan_id: Identifier | UnsetType = UNSET
+    subject: str | UnsetType = UNSET
     expires_at: Milliseconds
 
 

@@ -132,9 +132,8 @@ class Commands:
         if owner.closing or owner.lost is not None:
             return "The session ended before this began."
         try:
-            agent = self._launcher.launch(
-                state.session_id, mode="shell", working_dir=state.working_dir, emit=partial(self._emit, owner)
-            )
+            desk = self._turns.desk(owner, partial(self._emit, owner))
+            agent = self._launcher.launch(state.session_id, mode="shell", working_dir=state.working_dir, desk=desk)
             owner.run_agents = [*(kept for kept in owner.run_agents if kept.alive), agent]
             await agent.run(Turn(turn_id=run.run_id, command=run.command, cwd=state.working_dir))
         except (AgentUnavailable, UnknownMode) as error:

@@ -141,6 +141,7 @@ class Copies:
         change = SessionUpdated(
             project_id=UNSET if (request.project_id or UNSET) == state.project_id else request.project_id,
             working_dir=UNSET if target == state.working_dir else target,
+            agent_session_id=UNSET if target == state.working_dir or state.agent_session_id is UNSET else None,
         )
         stays = change.working_dir is UNSET
         if change != SessionUpdated():
@@ -296,6 +297,7 @@ def _closing(copy: _Copy, *, working_dir: str, project_id: str | UnsetType) -> l
     settings = SessionUpdated(
         project_id=None if project_id is UNSET and state.project_id is not UNSET else UNSET,
         working_dir=UNSET if working_dir == state.working_dir else working_dir,
+        agent_session_id=UNSET if state.agent_session_id is UNSET else None,
         archived=False if state.archived else UNSET,
     )
     if settings != SessionUpdated():

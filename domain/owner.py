@@ -14,6 +14,7 @@ from contracts.events import (
     AgentThought,
     ApprovalConfirmed,
     ApprovalOutcome,
+    ApprovalRequest,
     Event,
     SessionCreated,
     SessionOutput,
@@ -45,6 +46,13 @@ class Run(Struct, frozen=True):
     durable: Awaitable[None]
 
 
+class Answered(Struct, frozen=True):
+    """A question of a turn that no agent works on, and what a human said."""
+
+    question: ApprovalRequest
+    outcome: ApprovalConfirmed
+
+
 class Asked:
     """A question of an agent at work, which waits until it is closed."""
 
@@ -72,7 +80,7 @@ class Owner:
         self.running: Signal | None = None
         self.begun: Awaitable[None] | None = None
         self.cancelled: TurnId | None = None
-        self.answer: ApprovalConfirmed | None = None
+        self.answers: list[Answered] = []
         """What a human said of the turn before it goes on."""
         self.asked: dict[str, Asked] = {}
         """By approval: the questions that an agent at work waits for."""

@@ -5,11 +5,20 @@ The numbers that time is given in are milliseconds since the Unix epoch unless a
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from msgspec import UNSET, Struct, UnsetType
 
-from contracts.events import Event, Origin, Status, StopReason, TerminalOwner, TokenScope, TurnUsage
+from contracts.events import (
+    ApprovalOption,
+    Event,
+    Origin,
+    Status,
+    StopReason,
+    TerminalOwner,
+    TokenScope,
+    TurnUsage,
+)
 from contracts.views import Agent as AgentProfile
 from contracts.views import Changes, FileNames, Token
 from domain.access import Principal
@@ -329,13 +338,15 @@ Given = GivenFile | GivenText | GivenBlob
 class Turn(Struct, frozen=True, kw_only=True):
     """What an agent is asked: the prompt whole, what was given beside it, and where a shell begins.
 
-    A shell has no use for ``context``: it runs the prompt alone.
+    A shell has no use for ``context``: it runs the prompt alone. ``again``: the agent was at work on it when the server
+    stopped, and what it asked then is answered now.
     """
 
     turn_id: TurnId
     command: str
     cwd: str
     context: Sequence[Given] = ()
+    again: bool = False
 
 
 class Emit(Protocol):
@@ -347,6 +358,62 @@ class Emit(Protocol):
         They are in line when the call begins to wait; it waits only while too much is not yet durable, which is how
         back-pressure reaches the agent's program. Raises LogFull or LogUnavailable when the log does not take them:
         the agent then ends what it runs.
+        """
+
+
+class Asking(Struct, frozen=True, kw_only=True):
+    """What an agent at work wants to be allowed: the tool call of ``tool_call_id``, emitted before.
+
+    ``command`` is what a human reads, unless the call's own input has the exact command. ``options`` are the agent's.
+    ``input`` is any JSON that tells this request from every other, without what is new each time the same is asked for
+    (ids). ``editable`` where the agent takes another command in its place.
+    """
+
+    tool_call_id: str
+    command: str
+    explanation: str
+    options: Sequence[ApprovalOption]
+    input: Any
+    editable: bool = False
+
+
+class Permission(Struct, frozen=True, kw_only=True):
+    """What an agent is told: ``option_id`` is the one of its own options that means this most nearly.
+
+    It is empty where the agent offered none that means yes, or no. ``custom_command`` is to run in place of what was
+    asked for.
+    """
+
+    approved: bool
+    option_id: str
+    custom_command: str | UnsetType = UNSET
+
+
+class Desk(Protocol):
+    """What a session offers to its agent."""
+
+    @property
+    def agent_session_id(self) -> str | None:
+        """The agent's own id of the session, as it said last (``session-updated.agentSessionId``); `None` at first.
+
+        Whoever has one resumes by it; who can't says so, and names the new one.
+        """
+
+    @property
+    def agent_mode(self) -> str | None:
+        """The mode of the agent's own that a human chose, or the agent itself; `None` for that of its profile.
+
+        It may change at any time; an agent looks before each turn.
+        """
+
+    async def emit(self, *events: Event) -> None:
+        """Record what happened, as `Emit` promises; ``exited`` is told only where no turn is at work."""
+
+    async def ask(self, asking: Asking) -> Permission | None:
+        """Return what the rules say, else what a human answers; several may be asked at once.
+
+        A yes is durable when this returns, and counts once. `None` where nobody answers before the time or the end of
+        the turn, or no turn runs. Cancelling the call withdraws the question. Raises as `emit` does.
         """
 
 
@@ -378,6 +445,12 @@ class Agent(Protocol):
         A turn that runs ends as ``cancelled``.
         """
 
+    async def fork(self, working_dir: str) -> str | None:
+        """Return the agent's own id of a copy of its session as it is now, to be resumed in *working_dir*.
+
+        `None` where it can't make one. Not to be called while a turn runs.
+        """
+
 
 @runtime_checkable  # Litestar looks whether what it injects is one
 class AgentLauncher(Protocol):
@@ -386,7 +459,7 @@ class AgentLauncher(Protocol):
     def profiles(self) -> Sequence[AgentProfile]:
         """Return all profiles, those that can't start here included, with the reason."""
 
-    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:
+    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, desk: Desk) -> Agent:
         """Return the session's agent; nothing is started before its first turn. Raises UnknownMode."""
 
 

@@ -1,11 +1,14 @@
 """Questions to a human: how they are put, and what an answer to one means."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
-from contracts.codec import encode
+from contracts.codec import encode, encode_sorted
 from contracts.events import (
+    ApprovalConfirmed,
     ApprovalExpired,
     ApprovalOption,
     ApprovalRequest,
@@ -20,8 +23,10 @@ from domain.access import Principal
 from domain.errors import InsufficientScope, InvalidAnswer, NotEditable
 from domain.fitting import INLINE_TEXT_BYTES
 from domain.ids import SessionId, make_id
-from domain.policy import OPERATION, PROMPT, TOOL, Action, Verdict
+from domain.policy import OPERATION, PROMPT, Action, Verdict
+from domain.ports import Asking, Permission
 from domain.state import SessionState
+from domain.tools import tool_action
 
 _OPTIONS: Sequence[tuple[OptionKind, str]] = (
     ("allow-once", "Allow once"),
@@ -59,6 +64,65 @@ def question(
     )
 
 
+def tool_question(
+    state: SessionState, asking: Asking, asked: Action, verdict: Verdict, *, expires_at: int, turn_id: str
+) -> ApprovalRequest:
+    """Return the question whether an agent at work may do what it asks for: with its options, and ours beside them."""
+    says = "" if verdict.rule is None else f" {describe(verdict.rule)} says to ask."
+    return ApprovalRequest(
+        approval_id=make_id(),
+        turn_id=turn_id,
+        tool_call_id=asking.tool_call_id,
+        command=asking.command if asked.command is None else asked.command,
+        explanation=f"{asking.explanation}{says}",
+        options=_offered(state, asking.options, asked),
+        editable=asking.editable,
+        subject=subject(asking, asked),
+        expires_at=expires_at,
+    )
+
+
+def subject(asking: Asking, asked: Action) -> str:
+    """Return a digest of all that an agent asks for: the same for the same, whenever it asks."""
+    whole = (asked.kind, asked.command, asking.command, sorted(asked.paths), asking.input)
+    return blake2b(encode_sorted(whole), digest_size=16).hexdigest()
+
+
+def _offered(state: SessionState, theirs: Sequence[ApprovalOption], asked: Action) -> list[ApprovalOption]:
+    """Return an agent's options, and those that it lacks of ours: a no, and what is remembered of an exact command."""
+    kinds = {option.kind for option in theirs}
+    taken = {option.option_id for option in theirs}
+    wanted = set[OptionKind]() if kinds & {"reject-once", "reject-always"} else {"reject-once"}
+    if asked.command is not None and len(encode(asked.command)) <= INLINE_TEXT_BYTES:
+        wanted.add("reject-always")
+        if kinds & {"allow-once", "allow-session"}:
+            wanted.add("allow-session")
+            wanted |= set() if state.project_id is UNSET else {"allow-project"}
+    ours = [
+        ApprovalOption(option_id=kind, name=name, kind=kind)
+        for kind, name in _OPTIONS
+        if kind in wanted - kinds and kind not in taken
+    ]
+    return [*theirs, *ours]
+
+
+def permission(options: Sequence[ApprovalOption], kind: OptionKind, outcome: ApprovalConfirmed | None) -> Permission:
+    """Return what an agent that offered *options* is told: the option that was chosen, or else is nearest to *kind*."""
+    says = kind.partition("-")[0]
+    fitting = [option for option in options if option.kind.startswith(says)]
+    chosen = [option for option in fitting if outcome is not None and option.option_id == outcome.option_id]
+    ranked = [
+        *chosen,
+        *(option for want in (kind, f"{says}-once") for option in fitting if option.kind == want),
+        *fitting,
+    ]
+    return Permission(
+        approved=says == "allow",
+        option_id=ranked[0].option_id if ranked else "",
+        custom_command=UNSET if outcome is None else outcome.custom_command,
+    )
+
+
 def _explanation(verdict: Verdict, *, plan: bool) -> str:
     what = "A plan wants to run this." if plan else "A prompt wants to run this."
     if verdict.rule is None:
@@ -75,11 +139,10 @@ def describe(rule: Rule) -> str:
 
 def action(state: SessionState, request: ApprovalRequest, command: str) -> Action:
     """Return what *command* would be, run in place of what a question is about."""
-    kind = PROMPT if request.plan_id is UNSET else OPERATION
     if request.tool_call_id is not UNSET:
-        calls = (call.kind for call in state.open_tool_calls if call.tool_call_id == request.tool_call_id)
-        kind = next(calls, UNSET) or TOOL
-    return command_action(state, kind, command)
+        asked = tool_action(state, request.tool_call_id)
+        return asked if asked.command is None else replace(asked, command=command)
+    return command_action(state, PROMPT if request.plan_id is UNSET else OPERATION, command)
 
 
 def command_action(state: SessionState, kind: str, command: str) -> Action:

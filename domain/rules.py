@@ -10,8 +10,8 @@ from domain.access import Principal
 from domain.errors import RuleConfigured, RuleNotFound
 from domain.ids import SessionId
 from domain.policy import Action, Policy, Verdict
-from domain.ports import Audit, Clock
-from domain.questions import question
+from domain.ports import Asking, Audit, Clock
+from domain.questions import question, tool_question
 from domain.state import SessionState
 from domain.system import SystemLog, SystemState
 
@@ -35,6 +35,13 @@ class Rules:
     def question(self, state: SessionState, command: Text, verdict: Verdict, **about: Any) -> ApprovalRequest:
         """Return the question whether a session may run a command: that of ``turn_id``, or one of ``plan_id``."""
         return question(state, command, verdict, expires_at=self._clock.now() + self._approval_ms, **about)
+
+    def tool_question(
+        self, state: SessionState, asking: Asking, asked: Action, verdict: Verdict, *, turn_id: str
+    ) -> ApprovalRequest:
+        """Return the question whether the agent at work on a turn may do what it asks for."""
+        expires_at = self._clock.now() + self._approval_ms
+        return tool_question(state, asking, asked, verdict, expires_at=expires_at, turn_id=turn_id)
 
     async def all(self) -> list[Rule]:
         """Return the configured rules in their order, then the remembered ones, the oldest first."""

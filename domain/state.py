@@ -68,6 +68,7 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     project_id: str | UnsetType = UNSET
     origin: Origin | UnsetType = UNSET
     agent_mode: str | UnsetType = UNSET
+    agent_session_id: str | UnsetType = UNSET
     pid: int | UnsetType = UNSET
     process_started_at: int | UnsetType = UNSET
     turn: RunningTurn | None = None
@@ -214,7 +215,7 @@ def _without(queue: tuple[QueuedPrompt, ...], turn_id: str) -> tuple[QueuedPromp
 
 def _updates(event: SessionUpdated) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    for name in ("title", "project_id", "working_dir", "archived", "agent_mode"):
+    for name in ("title", "project_id", "working_dir", "archived", "agent_mode", "agent_session_id"):
         value = getattr(event, name)
         if value is not UNSET:
             changes[name] = UNSET if value is None else value
@@ -261,7 +262,7 @@ def interruption(state: SessionState, reason: str) -> Sequence[Event]:
     """
     turn = None if state.waits else state.turn
     if turn is None and not state.runs and state.status not in ("starting", "running"):
-        return ()
+        return () if state.pid is UNSET else (SessionStatus(status=state.status, reason=reason),)
     over: list[Event] = [] if turn is None else [TurnCompleted(turn_id=turn.turn_id, stop_reason="interrupted")]
     over += [SessionOutput(turn_id=run, stream="exit", content=f"{reason}\n") for run in state.runs]
     return (*over, *interrupted(state, reason))

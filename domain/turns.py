@@ -25,15 +25,16 @@ from contracts.events import (
 )
 from contracts.views import RunningTurn
 from domain.contexts import gather, whole_text
+from domain.desk import SessionDesk
 from domain.errors import AgentUnavailable, BlobNotFound, Draining, SessionNotFound, UnknownMode
 from domain.ids import SessionId, TurnId
 from domain.operations.answers import Answer
 from domain.operations.proposals import Proposals
-from domain.owner import Asked, Owner
+from domain.owner import Answered, Asked, Owner
 from domain.owners import Owners
 from domain.policy import PROMPT
-from domain.ports import Agent, AgentLauncher, EventLog, Turn, TurnEnd
-from domain.questions import command_action, describe, withdrawn
+from domain.ports import Agent, AgentLauncher, Desk, Emit, EventLog, Turn, TurnEnd
+from domain.questions import command_action, describe, pending, withdrawn
 from domain.retention import Retention
 from domain.rules import Rules
 from domain.state import SessionState, interrupted
@@ -85,6 +86,16 @@ class Turns:
             owner.untrimmed = 0
             await self._retention.trim_session(owner.state.session_id)
 
+    def desk(self, owner: Owner, emit: Emit | None = None) -> Desk:
+        """Return what a session offers to an agent, which says by *emit* what happens."""
+        return SessionDesk(
+            owner=owner,
+            rules=self._rules,
+            emit=emit or partial(self.emit, owner),
+            ask=partial(self.ask, owner),
+            settle=partial(self._owners.settle, owner),
+        )
+
     def next_turn(self, state: SessionState, sent: CommandSent) -> Sequence[Event]:
         """Return what begins a turn where a prompt finds none at work: its own, or that of one which waited longer."""
         if state.turn is not None:
@@ -109,7 +120,8 @@ class Turns:
     async def ask(self, owner: Owner, question: ApprovalRequest) -> ApprovalConfirmed | None:
         """Ask a human for an agent at work, and wait; `None` where nobody answers before the time or the turn is over.
 
-        The answer is durable when this returns. Raises LogFull, LogUnavailable.
+        The answer is durable when this returns. Who cancels the call withdraws the question. Raises LogFull,
+        LogUnavailable.
         """
         asked = owner.asked[question.approval_id] = Asked()
         try:
@@ -121,7 +133,16 @@ class Turns:
             await self._owners.settle(owner, asked.durable)
         finally:
             owner.asked.pop(question.approval_id, None)
+            self._withdraw(owner, question.approval_id)
         return asked.outcome if isinstance(asked.outcome, ApprovalConfirmed) else None
+
+    def _withdraw(self, owner: Owner, approval_id: str) -> None:
+        """Close a question that its agent no longer asks; what the end of the server cuts off stands."""
+        if owner.lost is not None or self.draining or pending(owner.state, approval_id) is None:
+            return
+        expired = ApprovalExpired(approval_id=approval_id)
+        if owner.say(expired, *(() if owner.after(expired).waits else (owner.status("running"),))):
+            self._tasks.start_soon(self._owners.follow, owner)
 
     def go_on(self, owner: Owner, outcome: ApprovalOutcome) -> Awaitable[None]:
         """Record what became of the question that the turn waits for, and go on: with the turn, or after it."""
@@ -131,8 +152,12 @@ class Turns:
             durable = owner.record(outcome, *works)
             asked.close(outcome, durable)
             return durable
-        if isinstance(outcome, ApprovalConfirmed) and outcome.approved:
-            owner.answer = outcome
+        question = pending(owner.state, outcome.approval_id)
+        if isinstance(outcome, ApprovalConfirmed) and question is not None:
+            owner.answers.append(Answered(question, outcome))
+        if owner.after(outcome).waits:  # for the answer to another one
+            return owner.record(outcome)
+        if any(answered.outcome.approved for answered in owner.answers):
             durable = owner.record(outcome, SessionStatus(status="starting"))
             self.drive(owner, durable)
             return durable
@@ -141,6 +166,7 @@ class Turns:
     def _end_waiting(self, owner: Owner, *outcomes: Event, stop_reason: StopReason) -> Awaitable[None]:
         """End the turn that waits for a human, and begin the next."""
         assert owner.state.turn is not None
+        owner.answers.clear()
         completed = TurnCompleted(turn_id=owner.state.turn.turn_id, stop_reason=stop_reason)
         following = self.first_turn(owner)
         over = (*outcomes, completed)
@@ -158,7 +184,9 @@ class Turns:
                 end = await self._run(owner, running)
                 if end is None:
                     continue
-                owner.answer = None  # one to a question that its agent had given up allows nothing that follows
+                owner.answers.clear()  # what its agent did not ask again allows nothing that follows
+                if end.stop_reason == "interrupted" and await self._leave_waiting(owner):
+                    return
                 completed = TurnCompleted(
                     turn_id=running.turn_id, stop_reason=end.stop_reason, usage=end.usage, cwd=end.cwd
                 )
@@ -171,6 +199,14 @@ class Turns:
         finally:
             owner.driving = None
             done.set()
+
+    async def _leave_waiting(self, owner: Owner) -> bool:
+        """Let a question that the end of the server cuts off stand, and its turn with it; say whether there is one."""
+        if not owner.state.waits:
+            return False
+        gone = SessionStatus(status="waiting", reason="The server stopped.")
+        await self._owners.settle(owner, owner.record(gone))
+        return True
 
     def _over(self, owner: Owner, end: TurnEnd, over: Sequence[Event]) -> Sequence[Event]:
         """Return what a turn that is over leaves in the log: with it what follows, the next turn or a status."""
@@ -197,24 +233,26 @@ class Turns:
 
     async def _run_allowed(self, owner: Owner, running: RunningTurn) -> TurnEnd | None:
         state, turn_id = owner.state, TurnId(running.turn_id)
-        answer, owner.answer = owner.answer, None
         command = await whole_text(self._log, state.session_id, running.command)
         context = await gather(self._log, state, running.context)
         if _is_stopped(owner, turn_id):
             return self._ended(TurnEnd(stop_reason="cancelled"))
-        if answer is not None:
-            command = await self._begin_allowed(owner, running, command, answer)
-        elif state.mode not in self._agent_modes:
+        again = bool(owner.answers)
+        if state.mode in self._agent_modes:
+            pass  # it asks for what it wants to do
+        elif again:
+            command = await self._begin_allowed(owner, running, command, owner.answers.pop().outcome)
+        else:
             command = await self._permitted(owner, running, command)
             if not command:
                 return None if owner.state.waits else TurnEnd(stop_reason="refused")
         if owner.agent is None:
             owner.agent = self._launcher.launch(
-                state.session_id, mode=state.mode, working_dir=state.working_dir, emit=partial(self.emit, owner)
+                state.session_id, mode=state.mode, working_dir=state.working_dir, desk=self.desk(owner)
             )
         if _is_stopped(owner, turn_id):
             return self._ended(TurnEnd(stop_reason="cancelled"))
-        turn = Turn(turn_id=turn_id, command=command, context=context, cwd=state.cwd)
+        turn = Turn(turn_id=turn_id, command=command, context=context, cwd=state.cwd, again=again)
         if state.mode in self._searched_modes:
             return await self._run_searched(owner, owner.agent, turn)
         return self._ended(await owner.agent.run(turn))

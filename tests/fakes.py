@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from anyio import Event as Signal
+from anyio import sleep_forever
 from anyio.lowlevel import checkpoint
 from msgspec.structs import replace
 from typing_extensions import override
@@ -28,11 +29,14 @@ from domain.errors import (
 from domain.ids import SessionId, make_epoch
 from domain.ports import (
     Agent,
+    Asking,
     Change,
     Clock,
+    Desk,
     Emit,
     FileState,
     Leftover,
+    Permission,
     PlanKey,
     Terminal,
     TerminalOutput,
@@ -45,6 +49,7 @@ from domain.ports import (
     Wake,
     Worktree,
 )
+from domain.questions import permission
 from infrastructure.eventlogs.memory import MemoryEventLog
 
 PID = 4711
@@ -126,15 +131,46 @@ class FakeWorktrees:
         return Leftover(path=worktree.working_dir, branch=f"towpath-{session_id}")
 
 
+class FakeDesk:
+    """A session's desk without a session. ``answer`` says what becomes of a question: by default the agent's first yes.
+
+    A human never answers where it is `None`.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit = emit
+        self.agent_session_id: str | None = None
+        self.agent_mode: str | None = None
+        self.asked: list[Asking] = []
+        self.answer: Callable[[Asking], Permission | None] | None = says_yes
+
+    async def ask(self, asking: Asking) -> Permission | None:
+        self.asked.append(asking)
+        if self.answer is None:
+            await sleep_forever()
+            raise AssertionError
+        return self.answer(asking)
+
+
+def says_yes(asking: Asking) -> Permission | None:
+    return permission(asking.options, "allow-once", None)
+
+
+def says_no(asking: Asking) -> Permission | None:
+    return permission(asking.options, "reject-once", None)
+
+
 class FakeAgent:
     """Plays a script for each turn. ``stop`` is set for the running turn by `cancel` and `close`.
 
     A script that passes over ``stop`` can't pass over ``ended``, which only `close` sets.
     """
 
-    def __init__(self, play: "Play", emit: Emit) -> None:
+    def __init__(self, play: "Play", desk: Desk) -> None:
         self.play = play
-        self.emit = emit
+        self.desk = desk
+        self.emit = desk.emit
+        self.forked: str | None = None
         self.turns: list[Turn] = []
         self.alive = False
         self.cancels = 0
@@ -168,6 +204,10 @@ class FakeAgent:
             over = self._over
             self.stop.set()
             await over.wait()
+
+    async def fork(self, working_dir: str) -> str | None:
+        del working_dir
+        return self.forked
 
     @property
     def commands(self) -> list[str]:
@@ -230,11 +270,11 @@ class FakeLauncher:
             AgentProfile(mode="writer", title="Writer", protocol="acp", available=True, detects_operations=True),
         ]
 
-    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:
+    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, desk: Desk) -> Agent:
         del session_id, working_dir
         if mode not in ("shell", "writer"):
             raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
-        self.agents.append(FakeAgent(self.play, emit))
+        self.agents.append(FakeAgent(self.play, desk))
         return self.agents[-1]
 
     @property

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from contracts.views import Agent as AgentProfile
 from domain.errors import AgentUnavailable, UnknownMode
 from domain.ids import SessionId
-from domain.ports import Agent, Emit
+from domain.ports import Agent, Desk
 from infrastructure.agents.profiles import Profile
 from infrastructure.agents.shell import OpenDirectory, ShellAgent, find_shell
 from infrastructure.processes.environment import minimal_environment
@@ -44,7 +44,7 @@ class ProfileLauncher:
     def profiles(self) -> Sequence[AgentProfile]:
         return [self._listed(profile) for profile in self._profiles.values() if profile.enabled]
 
-    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:  # noqa: ARG002
+    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, desk: Desk) -> Agent:  # noqa: ARG002
         profile = self._profiles.get(mode)
         if profile is None:
             raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
@@ -58,7 +58,7 @@ class ProfileLauncher:
                     environment=environment,
                     limits=limits,
                     open_directory=self._open_directory,
-                    emit=emit,
+                    emit=desk.emit,
                     tasks=self._tasks,
                 )
             case "acp" | "claude":

@@ -88,6 +88,9 @@ class ShellAgent:
         while self._prompts:
             await next(iter(self._prompts)).over.wait()
 
+    async def fork(self, working_dir: str) -> None:
+        del working_dir
+
     async def _run(self, turn: Turn, prompt: Prompt) -> TurnEnd:
         directory = await self._begin(turn)
         if directory is None:

@@ -15,6 +15,7 @@ from infrastructure.agents.profiles import assemble
 from infrastructure.processes.environment import ALLOWED, minimal_environment
 from infrastructure.processes.process import NO_LIMITS
 from infrastructure.workspace import Workspace
+from tests.fakes import FakeDesk
 
 SESSION = SessionId("s" * 26)
 
@@ -91,7 +92,7 @@ async def shell_session(root: Path, *, source: Mapping[str, str] = os.environ) -
             open_directory=Workspace(roots=[root]).open_directory,
             tasks=tasks,
         )
-        session.agent = launcher.launch(SESSION, mode="shell", working_dir=session.working_dir, emit=emit)
+        session.agent = launcher.launch(SESSION, mode="shell", working_dir=session.working_dir, desk=FakeDesk(emit))
         try:
             yield session
         finally:

@@ -12,6 +12,7 @@ from infrastructure.agents.launcher import ProfileLauncher
 from infrastructure.agents.profiles import assemble
 from infrastructure.workspace import Workspace
 from tests.agents.sessions import SESSION
+from tests.fakes import FakeDesk
 
 
 async def emit(*_: Event) -> None:
@@ -68,7 +69,7 @@ async def test_an_agent_that_is_not_there_says_how_to_get_it_and_a_disabled_one_
 
 
 async def test_an_agent_starts_nothing_before_its_first_turn(tmp_path: Path, launcher: ProfileLauncher) -> None:
-    agent = launcher.launch(SESSION, mode="shell", working_dir=str(tmp_path), emit=emit)
+    agent = launcher.launch(SESSION, mode="shell", working_dir=str(tmp_path), desk=FakeDesk(emit))
 
     assert not agent.alive
     await agent.cancel()
@@ -77,4 +78,4 @@ async def test_an_agent_starts_nothing_before_its_first_turn(tmp_path: Path, lau
 
 async def test_an_unknown_mode_is_refused(tmp_path: Path, launcher: ProfileLauncher) -> None:
     with pytest.raises(UnknownMode):
-        launcher.launch(SESSION, mode="nobody", working_dir=str(tmp_path), emit=emit)
+        launcher.launch(SESSION, mode="nobody", working_dir=str(tmp_path), desk=FakeDesk(emit))

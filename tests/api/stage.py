@@ -33,7 +33,7 @@ from domain.owners import Owners
 from domain.places import Places
 from domain.plans import Plans
 from domain.policy import Policy
-from domain.ports import Agent, Emit, Turn, TurnEnd, Usage
+from domain.ports import Agent, Desk, Emit, Turn, TurnEnd, Usage
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
@@ -86,6 +86,9 @@ class ReplayAgent:
     async def close(self) -> None:
         self._cancelled.set()
 
+    async def fork(self, working_dir: str) -> None:
+        del working_dir
+
 
 def _of(turn: Turn, event: Any) -> dict[str, str]:
     return {"turn_id": turn.turn_id} if hasattr(event, "turn_id") else {}
@@ -95,11 +98,11 @@ class ReplayLauncher:
     def profiles(self) -> Sequence[AgentProfile]:
         return [AgentProfile(mode="shell", title="Replay", protocol="shell", available=True)]
 
-    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, emit: Emit) -> Agent:
+    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, desk: Desk) -> Agent:
         del session_id, working_dir
         if mode != "shell":
             raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
-        return ReplayAgent(emit)
+        return ReplayAgent(desk.emit)
 
 
 class OneDirectory(FakeWorkspace):

@@ -179,7 +179,9 @@ async def staged(
     """Open the sessions of one server; at the end it is gone, as if killed."""
     with fail_after(10):
         async with create_task_group() as tasks:
-            yield Stage(tasks, play=play, log=log, rules=rules, **limits)
+            stage = Stage(tasks, play=play, log=log, rules=rules, **limits)
+            yield stage
+            stage.turns.draining = True  # who is killed records nothing on the way out
             tasks.cancel_scope.cancel()
 
 

@@ -636,7 +636,10 @@ async def test_what_is_remembered_of_an_agent_s_tool_is_no_prompt() -> None:
         owner = await at_work(stage)
         always = ApprovalOption(option_id="always", name="", kind="allow-session")
         question = replace(asking(owner, 1), options=[always])
-        await stage.turns.emit(owner, ToolCall(turn_id=str(question.turn_id), tool_call_id="call", kind="edit"))
+        call = ToolCall(
+            turn_id=str(question.turn_id), tool_call_id="call", kind="execute", input={"command": "Edit it"}
+        )
+        await stage.turns.emit(owner, call)
         async with create_task_group() as tasks:
             tasks.start_soon(stage.turns.ask, owner, question)
             await asked(stage, owner.state.session_id)
@@ -645,7 +648,7 @@ async def test_what_is_remembered_of_an_agent_s_tool_is_no_prompt() -> None:
             await reply(stage, owner.state.session_id, question, option_id="always")
         (remembered,) = (await stage.system.state()).rules
 
-    assert (remembered.kind, remembered.command) == ("edit", "Edit it")
+    assert (remembered.kind, remembered.command) == ("execute", "Edit it")
 
 
 async def test_a_turn_that_is_stopped_closes_what_its_agent_asks() -> None:
@@ -697,7 +700,7 @@ async def test_an_agent_whose_session_is_lost_gets_no_answer() -> None:
                 await reply(stage, owner.state.session_id, agent_s(1))
 
 
-async def test_a_yes_to_a_question_that_its_agent_gave_up_allows_no_later_prompt() -> None:
+async def test_a_question_that_its_agent_gave_up_is_over_and_allows_nothing() -> None:
     async def gives_up(agent: FakeAgent, turn: Turn) -> TurnEnd:
         if turn.command == "first":
             owner = await stage.owners.get(session_id)
@@ -716,7 +719,8 @@ async def test_a_yes_to_a_question_that_its_agent_gave_up_allows_no_later_prompt
         await stage.running(session_id)
         await stage.submit(session_id, "deploy now")
 
-        await reply(stage, session_id, question)
+        with pytest.raises(ApprovalOver):
+            await reply(stage, session_id, question)
         stage.launcher.agents[0].go.set()
         await asked(stage, session_id, 2)
 
