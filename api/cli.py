@@ -279,18 +279,19 @@ def openapi(folder: str | None, check: str | None) -> None:
 
 
 @towpath.command()
+@click.option("--no-agents", is_flag=True, help="Start no agent; only look whether its program is there.")
 @data_dir_option
 @pass_target
 @click.pass_context
-def doctor(context: click.Context, target: Target) -> None:
+def doctor(context: click.Context, target: Target, *, no_agents: bool) -> None:
     """Say what works here, what does not, and what to do.
 
-    Looks at the installation, the data directory, the agents, the log and the platform. Ends with 1 if something is
-    wrong. Where no server runs it opens the log itself.
+    Looks at the installation, the data directory, the agents, the log and the platform. Each agent is started here,
+    asked what it can do, and ended. Ends with 1 if something is wrong. Where no server runs it opens the log itself.
     """
     from api import doctor as examination
 
-    context.exit(examination.doctor(target))
+    context.exit(examination.doctor(target, start_agents=not no_agents))
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ import platform
 import shutil
 import stat
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -36,38 +37,40 @@ _decode_status = decoder(SessionStatusView)
 
 
 class Finding(NamedTuple):
-    """What was looked at and found: ``weak`` works with less protection, ``bad`` ends the command with 1."""
+    """What was looked at and found: ``weak`` works less well than it could, ``bad`` ends the command with 1."""
 
     mark: Literal["ok", "weak", "bad", "none"]
     text: str
 
 
-def doctor(target: Target) -> int:
+def doctor(target: Target, *, start_agents: bool) -> int:
     """Print all findings; return 1 if one of them is bad."""
     settings = settings_of(target)
     worst = 0
-    for finding in _examine(target, settings):
-        click.echo(f"{'-' if finding.mark == 'none' else finding.mark:4}  {printable(finding.text)}")
+    for finding in _examine(target, settings, start_agents=start_agents):
+        text = printable(finding.text).replace("\n", "\n      ")
+        click.echo(f"{'-' if finding.mark == 'none' else finding.mark:4}  {text}")
         worst |= finding.mark == "bad"
     return worst
 
 
-def _examine(target: Target, settings: Settings) -> Iterator[Finding]:
+def _examine(target: Target, settings: Settings, *, start_agents: bool) -> Iterator[Finding]:
     yield Finding(
         "ok", f"Towpath {VERSION}, Python {platform.python_version()}, {platform.system()} {platform.release()}"
     )
     yield from machine()
     yield from data_dir(settings.data_dir)
     try:
+        said = anyio.run(wiring.introduce_agents, settings) if start_agents else {}
         found = wiring.find_server(settings.data_dir)
         if found is None:
             yield Finding("none", "no server runs on this data directory")
-            yield from agents(anyio.run(wiring.agent_profiles, settings))
+            yield from agents(anyio.run(wiring.agent_profiles, settings), said)
             if settings.data_dir.exists():
                 yield from anyio.run(_from_files, settings)
         else:
             yield Finding("ok", f"a server runs at {found[0]}")
-            yield from speak(target, _from_server)
+            yield from speak(target, partial(_from_server, said=said))
     except (Failure, TowpathError) as failure:
         yield Finding("bad", str(failure))
 
@@ -115,11 +118,17 @@ def data_dir(path: Path) -> Iterator[Finding]:
         yield Finding("weak", f"only {free // 1024**2} MiB are free for the log")
 
 
-def agents(profiles: Sequence[Agent]) -> Iterator[Finding]:
-    """Say which agents can start."""
+def agents(profiles: Sequence[Agent], said: Mapping[str, tuple[bool, str]]) -> Iterator[Finding]:
+    """Say which agents can start, and what those *said* that were started here."""
     for profile in profiles:
         name = f"agent {profile.mode} ({profile.title})"
-        yield Finding("ok", f"{name} can start") if profile.available else Finding("none", f"{name}: {profile.reason}")
+        if not profile.available:
+            yield Finding("none", f"{name}: {profile.reason}")
+        elif profile.mode in said:
+            sound, text = said[profile.mode]
+            yield Finding("ok" if sound else "weak", f"{name}: {text}")
+        else:
+            yield Finding("ok", f"{name} can start")
 
 
 def log_findings(sessions: int, damaged: Sequence[str], how: str) -> Iterator[Finding]:
@@ -134,7 +143,7 @@ def log_findings(sessions: int, damaged: Sequence[str], how: str) -> Iterator[Fi
         yield Finding("ok", f"the log is sound: {sessions} sessions, {how}")
 
 
-async def _from_server(client: Client) -> list[Finding]:
+async def _from_server(client: Client, *, said: Mapping[str, tuple[bool, str]]) -> list[Finding]:
     damaged = []
     count = 0
     async for session in client.sessions():
@@ -145,7 +154,10 @@ async def _from_server(client: Client) -> list[Finding]:
             if refusal.status == HTTPStatus.GONE:
                 damaged.append(session.session_id)
     profiles = (await client.get("/api/agents", _decode_agents)).agents
-    return [*agents(profiles), *log_findings(count, damaged, "as far as it was read; stop the server to have all read")]
+    return [
+        *agents(profiles, said),
+        *log_findings(count, damaged, "as far as it was read; stop the server to have all read"),
+    ]
 
 
 async def _from_files(settings: Settings) -> list[Finding]:

@@ -6,7 +6,7 @@ Light to import: the commands use it to find a running server.
 import os
 import resource
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -242,9 +242,21 @@ async def open_log(settings: Settings, data_dir: DataDir) -> AsyncIterator[Event
 
 async def agent_profiles(settings: Settings) -> Sequence[AgentProfile]:
     """Return the agent profiles that a server with these settings has."""
+    async with _lone_launcher(settings) as launcher:
+        return launcher.profiles()
+
+
+async def introduce_agents(settings: Settings) -> Mapping[str, tuple[bool, str]]:
+    """Start each agent and end it; return by its mode whether it answered well, and what there is to say."""
+    async with _lone_launcher(settings) as launcher:
+        introductions = await launcher.introductions()
+    return {mode: (said.sound, said.text) for mode, said in introductions.items()}
+
+
+@asynccontextmanager
+async def _lone_launcher(settings: Settings) -> AsyncIterator[ProfileLauncher]:
     async with anyio.create_task_group() as tasks:
-        launcher = _launcher(settings, Workspace(roots=settings.roots), tasks)
-    return launcher.profiles()
+        yield _launcher(settings, Workspace(roots=settings.roots), tasks)
 
 
 async def _expire(approvals: Approvals) -> None:

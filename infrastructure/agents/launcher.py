@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from secrets import token_urlsafe
 
+from anyio import CapacityLimiter, create_task_group
 from anyio.abc import TaskGroup
 from msgspec import UNSET
 
@@ -11,10 +12,13 @@ from contracts.views import Agent as AgentProfile
 from domain.errors import AgentUnavailable, UnknownMode
 from domain.ids import SessionId
 from domain.ports import Agent, Desk
+from infrastructure.agents.introduction import Introduction, introduce
 from infrastructure.agents.profiles import Profile
 from infrastructure.agents.shell import OpenDirectory, ShellAgent, find_shell
 from infrastructure.processes.environment import minimal_environment
 from infrastructure.processes.process import NO_LIMITS, Limits
+
+PROBED_AT_ONCE = 4  # some take two seconds of a processor to start
 
 
 class ProfileLauncher:
@@ -63,6 +67,25 @@ class ProfileLauncher:
                 )
             case "acp" | "claude":
                 raise AgentUnavailable(f"Agents that speak {profile.protocol} can't be run yet.")
+
+    async def introductions(self) -> Mapping[str, Introduction]:
+        """Start each agent that can start and say what it told, by its mode; all are ended again."""
+        told: dict[str, Introduction] = {}
+        few = CapacityLimiter(PROBED_AT_ONCE)
+
+        async def meet(profile: Profile) -> None:
+            async with few:
+                told[profile.mode] = await introduce(
+                    profile,
+                    environment=self._environment_of(profile),
+                    limits=replace(self._limits, **profile.limits),
+                )
+
+        async with create_task_group() as tasks:
+            for profile in self._profiles.values():
+                if profile.enabled and not profile.missing(self._environment):
+                    tasks.start_soon(meet, profile)
+        return told
 
     def _listed(self, profile: Profile) -> AgentProfile:
         missing = profile.missing(self._environment)

@@ -231,9 +231,12 @@ def test_doctor_finds_a_sound_place_with_and_without_a_server(place: Place) -> N
     with place.serving():
         place.call("run", "true")
         running = place.call("doctor")
-    after = place.call("doctor")
+    after = place.call("doctor", "--no-agents")
 
     assert [result[0] for result in (before, running, after)] == [0, 0, 0], (before, running, after)
+    for _, told, _ in (before, running):
+        assert "agent demo (Demo (scripted, no model)): towpath-demo 1 speaks ACP 1, ready in" in told
+    assert "agent demo (Demo (scripted, no model)) can start" in after[1]
     assert "is not made yet" in before[1]
     assert f"a server runs at http://127.0.0.1:{place.port}" in running[1]
     assert "agent shell" in running[1]

@@ -1,0 +1,78 @@
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from anyio import fail_after
+
+from infrastructure.agents.introduction import Introduction, introduce
+from infrastructure.agents.profiles import Profile, assemble
+from infrastructure.processes.environment import PRESENT
+from infrastructure.processes.process import NO_LIMITS
+from tests.processes.living import children
+
+SCRIPTED = Path(__file__).with_name("scripted_agent.py")
+
+
+async def met(command: Sequence[str], *, start_seconds: float = 20) -> Introduction:
+    """Have a program introduce itself; nothing of it may be left."""
+    profile = Profile(mode="mine", title="Mine", protocol="acp", command=command, start_seconds=start_seconds)
+    with fail_after(25):
+        introduction = await introduce(profile, environment=PRESENT, limits=NO_LIMITS)
+    assert not children(os.getpid())
+    return introduction
+
+
+def scripted(*faults: str) -> Sequence[str]:
+    return (sys.executable, "-I", str(SCRIPTED), *faults)
+
+
+async def test_the_demo_introduces_itself() -> None:
+    introduction = await met(assemble({})["demo"].command)
+
+    assert introduction.sound
+    assert introduction.text.startswith("towpath-demo 1 speaks ACP 1, ready in ")
+    assert introduction.text.endswith("sessions: close, fork, load, resume; takes images, texts in prompts")
+
+
+async def test_what_an_agent_lacks_and_how_one_logs_in_is_told() -> None:
+    introduction = await met(scripted("--auth", "needed"))
+
+    assert introduction.sound
+    first, missing, login = introduction.text.split("\n")
+    assert "sessions: new ones alone" in first
+    assert "can't go on with a session after a restart" in missing
+    assert login == "where it wants a login: A key"
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (scripted("--version", "2"), "scripted 1.0 speaks ACP 2, Towpath speaks ACP 1: change either"),
+        (scripted("--refuse", "initialize"), "refused: No initialize today"),
+        (
+            scripted("--exit-at", "start"),
+            "ended, or said too much, without an answer; its last words: fatal: no start today",
+        ),
+        (
+            scripted("--exit-at", "initialize"),
+            "ended, or said too much, without an answer; its last words: fatal: not in the mood for initialize",
+        ),
+        (("/no/such/agent",), "does not start: /no/such/agent: No such file or directory"),
+        (("/bin/sh", "-c", "exec yes"), "ended, or said too much, without an answer"),
+        (("/bin/sh", "-c", "echo hello; echo '[]'; printf '\\377\\n'; exec cat"), "refused: its answer holds nothing"),
+    ],
+    ids=["version", "refused", "exit at start", "exit in initialize", "missing", "endless", "echo"],
+)
+async def test_an_agent_that_does_not_answer_well_is_told_with_the_reason(command: Sequence[str], text: str) -> None:
+    introduction = await met(command)
+
+    assert not introduction.sound
+    assert introduction.text == text
+
+
+async def test_one_that_never_answers_and_never_ends_is_ended() -> None:
+    introduction = await met(scripted("--silent", "initialize", "--stubborn"), start_seconds=0.3)
+
+    assert introduction == Introduction(False, "gave no answer within 0.3 s")
