@@ -279,6 +279,23 @@ def openapi(folder: str | None, check: str | None) -> None:
 
 
 @towpath.command()
+@click.option("--dir", "folder", metavar="DIR", help="Where to play.  [default: towpath-demo, made here]")
+@click.argument("text", metavar="[TEXT]", default="Show me around")
+@target_options
+@pass_target
+@click.pass_context
+def demo(context: click.Context, target: Target, folder: str | None, text: str) -> None:
+    """Play a scripted session, to see what sessions look like.
+
+    No agent needs to be installed: this one asks no model. It shows messages, a plan, tool calls, a question that you
+    answer here or in the browser, and changes to a file. TEXT `help` says what else it plays.
+    """
+    from api.commands import demo as playing
+
+    context.exit(playing.demo(target, folder, text))
+
+
+@towpath.command()
 @click.option("--no-agents", is_flag=True, help="Start no agent; only look whether its program is there.")
 @data_dir_option
 @pass_target

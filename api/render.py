@@ -1,6 +1,7 @@
 """What a terminal shows of a session: its output as it is, all else as short notes that can do no harm."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from msgspec import UNSET
@@ -39,6 +40,10 @@ from contracts.events import (
     TokenCreated,
     TokenRevoked,
     ToolCall,
+    ToolContent,
+    ToolDiff,
+    ToolTerminal,
+    ToolText,
     TurnCompleted,
     TurnStarted,
     UsageUpdated,
@@ -49,6 +54,7 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _LINE_LENGTH = 200
+_RESULT_LINES = 10
 _MARKS = {"pending": " ", "in_progress": "~", "completed": "x"}
 
 
@@ -102,10 +108,18 @@ class Screen:
         # A program that was stopped may have left its colour on, hence the 0.
         self._write(self._err, f"\x1b[0;2m{lines}\x1b[0m\n" if self._dim else f"{lines}\n")
 
+    def aside(self, text: str) -> None:
+        """Write a piece of our own to stderr, which may go on."""
+        shown = printable(text)
+        self._write(self._err, f"\x1b[0;2m{shown}\x1b[0m" if self._dim else shown)
+        self._unfinished = None if shown.endswith("\n") else self._err
+
     def finish_line(self) -> None:
-        """End an unfinished line of stdout."""
+        """End an unfinished line."""
         if self._unfinished is self._out:
             self.out("\n")
+        elif self._unfinished is self._err:
+            self.err("\n")
 
     def _write(self, stream: BinaryIO, text: str) -> None:
         if not text:
@@ -210,7 +224,7 @@ class Transcript:
         if self._message_id not in (None, message_id):
             self._screen.finish_line()
         if thought:
-            self._screen.note(text.rstrip("\n"))
+            self._screen.aside(text)
         else:
             self._screen.out(printable(text))
         self._message_id = message_id
@@ -222,6 +236,8 @@ class Transcript:
         if new or event.status in ("completed", "failed"):
             status = f": {event.status}" if event.status else ""
             self._screen.note(f"[{self._tools[event.tool_call_id]}]{status}")
+        if event.status in ("completed", "failed") and event.content:
+            self._screen.note("\n".join(_result(event.content)))
 
     def _turn_end(self, event: TurnCompleted) -> str:
         exit_code = self._exit_codes.pop(event.turn_id, 0)
@@ -232,6 +248,22 @@ class Transcript:
 
 def _brief(text: Text) -> str:
     return line(f"{text.preview}… ({text.bytes} bytes)" if isinstance(text, LargeBody) else text)
+
+
+def _result(content: Sequence[ToolContent]) -> Iterator[str]:
+    """Yield what a tool came to, in few lines."""
+    for part in content:
+        match part:
+            case ToolText(text=text):
+                whole = text.preview if isinstance(text, LargeBody) else text
+                lines = whole.rstrip().split("\n")
+                yield from (f"  {line(each)}" for each in lines[:_RESULT_LINES])
+                if len(lines) > _RESULT_LINES:
+                    yield f"  … and {len(lines) - _RESULT_LINES} more lines"
+            case ToolDiff(path=path):
+                yield f"  changes {line(path)}"
+            case ToolTerminal(terminal_id=terminal_id):
+                yield f"  in terminal {terminal_id}"
 
 
 def _operation(operation: Operation) -> str:

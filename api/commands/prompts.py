@@ -12,6 +12,7 @@ import click
 from msgspec import UNSET
 
 from api.client import Client, Received
+from api.commands.answers import Answers
 from api.commands.connection import directory_for_server, speak
 from api.commands.screen import open_screen, show_trouble
 from api.commands.target import Target
@@ -32,15 +33,20 @@ def run(target: Target, mode: str, folder: str | None, text: str) -> int:
     async def talk(client: Client) -> int:
         parts = [part for part in (directory_for_server(target), folder) if part]
         order = CreateSession(mode=mode, working_dir=str(Path(*parts)) if parts else UNSET)
-        session = await client.make_session(order)
-        try:
-            accepted = await client.submit(session.session_id, SubmitPrompt(command=command))
-        except Refused:
-            await client.remove_session(session.session_id)
-            raise
-        return await _follow(client, target, session, accepted)
+        return await begin(client, target, order, command)
 
     return speak(target, talk)
+
+
+async def begin(client: Client, target: Target, order: CreateSession, command: str) -> int:
+    """Send *command* to the new session of *order* and show what happens; return the exit code."""
+    session = await client.make_session(order)
+    try:
+        accepted = await client.submit(session.session_id, SubmitPrompt(command=command))
+    except Refused:
+        await client.remove_session(session.session_id)
+        raise
+    return await _follow(client, target, session, accepted)
 
 
 def prompt(target: Target, prefix: str, text: str, *, wait: bool) -> int:
@@ -73,7 +79,7 @@ async def _follow(client: Client, target: Target, session: Session, accepted: Pr
     screen.note(page)
     if accepted.state == "queued":
         screen.note("queued behind another turn")
-    turn = _Turn(accepted.turn_id, Transcript(screen, page=page))
+    turn = _Turn(accepted.turn_id, Transcript(screen, page=page), Answers(target, session.session_id, screen))
 
     def cancel() -> None:
         screen.note("stopping the turn; Ctrl-C again leaves at once")
@@ -99,9 +105,10 @@ async def _follow(client: Client, target: Target, session: Session, accepted: Pr
 class _Turn:
     """One turn out of a session's stream."""
 
-    def __init__(self, turn_id: str, transcript: Transcript) -> None:
+    def __init__(self, turn_id: str, transcript: Transcript, answers: Answers) -> None:
         self._turn_id = turn_id
         self._transcript = transcript
+        self._answers = answers
         self.started = False
         self.exit_code = 0
 
@@ -113,6 +120,7 @@ class _Turn:
         if isinstance(event, CommandSent):  # whoever typed it knows it
             return False
         self._transcript.show(event)
+        self._answers.note(event)
         if isinstance(event, TurnStarted):
             self.started = True
         elif isinstance(event, SessionOutput) and turn_id is not UNSET and event.exit_code is not UNSET:

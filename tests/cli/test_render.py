@@ -11,6 +11,7 @@ from api.render import Screen, Transcript, duration, line, printable
 from contracts.codec import decode_event
 from contracts.events import (
     AgentMessage,
+    AgentThought,
     ApprovalOption,
     ApprovalRequest,
     Event,
@@ -18,6 +19,9 @@ from contracts.events import (
     SessionOutput,
     SessionUpdated,
     ToolCall,
+    ToolContent,
+    ToolDiff,
+    ToolText,
     TurnCompleted,
     TurnStarted,
 )
@@ -165,3 +169,30 @@ def test_a_line_is_one_line_of_bounded_length() -> None:
 )
 def test_durations_read_as_people_say_them(milliseconds: int, text: str) -> None:
     assert duration(milliseconds) == text
+
+
+def test_a_thought_that_comes_in_pieces_is_one_paragraph() -> None:
+    pieces = [AgentThought(turn_id=TURN, message_id="thought-1", text=text) for text in ("Let me ", f"see{EVIL[:1]}. ")]
+    message = AgentMessage(turn_id=TURN, message_id="message-1", text="Done.")
+
+    out, err = shown(*pieces, message, TurnCompleted(turn_id=TURN, stop_reason="end"))
+
+    assert (out, err) == ("Done.\n", "Let me see\N{REPLACEMENT CHARACTER}. \ndone\n")
+
+
+def test_what_a_tool_came_to_is_shown_in_few_lines() -> None:
+    begun = ToolCall(turn_id=TURN, tool_call_id="t1", title="make", status="running", content=[ToolText(text="no")])
+    content: list[ToolContent] = [
+        ToolText(text="".join(f"line {n}\n" for n in range(12))),
+        ToolDiff(path="a", new_text=""),
+    ]
+
+    _, err = shown(begun, ToolCall(turn_id=TURN, tool_call_id="t1", status="completed", content=content))
+
+    assert err.splitlines() == [
+        "[make]: running",
+        "[make]: completed",
+        *(f"  line {n}" for n in range(10)),
+        "  … and 2 more lines",
+        "  changes a",
+    ]

@@ -11,6 +11,7 @@ from api.cli import towpath
 from tests.cli.calls import call
 
 COMMANDS = [
+    ("demo",),
     ("doctor",),
     ("login",),
     ("openapi",),
