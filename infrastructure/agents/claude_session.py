@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
+from urllib.parse import unquote
 from uuid import uuid4
 
 from anyio import TASK_STATUS_IGNORED, Event, move_on_after
@@ -258,23 +259,25 @@ def _message(blocks: Sequence[Mapping[str, Any]], message_id: str) -> Update:
 
     In what the user wrote ``/command`` and ``@file`` mean something; in a file that was given nothing does.
     """
-    content = [part for block in blocks if (part := _part(block)) is not None]
+    content = [_part(block) for block in blocks]
     literal = {"client_composed": True} if any(block.get("type") == "resource" for block in blocks) else {}
     message = {"role": "user", "content": content}
     return {"type": "user", "uuid": message_id, "message": message, "parent_tool_use_id": None, **literal}
 
 
-def _part(block: Mapping[str, Any]) -> Update | None:
+def _part(block: Mapping[str, Any]) -> Update:
     match block:
         case {"type": "text", "text": text}:
             return {"type": "text", "text": text}
         case {"type": "image", "data": data, "mimeType": media_type}:
             return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}
         case {"type": "resource_link", "uri": str(uri)}:
-            return {"type": "text", "text": f"The user points at {uri.removeprefix('file://')}"}
+            return {"type": "text", "text": f"The user points at {unquote(uri.removeprefix('file://'))}"}
         case {"type": "resource", "resource": {"uri": uri, "text": text}}:
             return {"type": "text", "text": f"<context uri={uri!r}>\n{text}\n</context>"}
-    return None
+        case {"type": "resource", "resource": {"blob": data, "mimeType": "application/pdf"}}:
+            return {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": data}}
+    raise PromptFailed("Claude Code can be given texts, images and PDF documents, and nothing else.")
 
 
 async def _one(message: Update) -> AsyncIterator[Update]:

@@ -257,6 +257,24 @@ def test_a_message_may_be_larger_than_the_sdk_expects(runner: Runner) -> None:
     assert len(runner.said) == len(text) > 1024 * 1024
 
 
+def test_what_is_given_beside_a_prompt_reaches_the_model_as_it_is(runner: Runner, model: Model) -> None:
+    text = {"type": "text", "text": scripted("Look.", [{"say": "I see."}])}
+    file = {"type": "resource_link", "uri": "file:///etc/two%20words", "name": "two words"}
+    hidden = runner.folder / "hidden"
+    hidden.write_text("pelican")
+    given = {"type": "resource", "resource": {"uri": "note", "text": f"/exit and @{hidden}"}}
+    strange = {"type": "resource", "resource": {"uri": "x", "blob": "AAAA", "mimeType": "application/zip"}}
+
+    runner.call("session/prompt", prompt=[text, file, given])
+
+    heard = "".join(said.text for said in model.conversations[-1])
+    assert "/etc/two words" in heard
+    assert f"/exit and @{hidden}" in heard
+    assert "pelican" not in heard
+    assert "nothing else" in runner.call("session/prompt", prompt=[text, strange])["error"]["message"]
+    assert runner.prompt([{"say": "Well."}])["result"]["stopReason"] == "end_turn"
+
+
 def test_a_mode_is_set_before_the_program_runs_and_while_it_does(runner: Runner) -> None:
     write = {"call": "Write", "input": {"file_path": str(runner.folder / "a"), "content": "a"}}
     assert runner.call("session/set_mode", modeId="acceptEdits")["result"] == {}
