@@ -43,7 +43,7 @@ CLIENTS = 64  # whose last numbers are kept
 PEERS = 8
 LINE_BYTES = 256
 ANSWER_BYTES = 4096  # a peer with so many answers unread is not listened to
-LOOK_SECONDS = 5.0  # between two looks whether the folder is still there
+LOOK_SECONDS = 3.0  # between two looks whether the folder is still there
 RETRY_SECONDS = 1.0  # after a full disk, or a program that has closed its terminal
 HANGUP_SECONDS, TERMINATE_SECONDS = 1.0, 2.0  # for a polite end, then a less polite one
 IUTF8 = 0x4000  # so that backspace takes a whole character where the kernel edits the line; termios lacks its name
@@ -363,7 +363,8 @@ class Holder:
     def most(self, now: float) -> int:
         """Return how far the output may go: not far ahead of who reads it, if somebody does."""
         live = [peer.held + WINDOW_BYTES for peer in self.peers if peer.held is not None and now < peer.held_until]
-        lost = [held + self.ring.kept for held, until in self.lost if now < until]
+        # their readers may not have got what was on its way when the server went: the other half is for that
+        lost = [held + self.ring.kept // 2 for held, until in self.lost if now < until]
         return min([*live, *lost, self.ring.offset + READ_BYTES])
 
     def may_read(self, now: float) -> bool:

@@ -22,7 +22,7 @@ from infrastructure.terminals.terminal import HeldTerminal
 OpenDirectory = Callable[[str], Awaitable[int]]
 
 START_SECONDS = 10  # 0.03 on an idle machine
-KNOWN_SECONDS = 5  # a holder that is stopped is found without having said anything
+KNOWN_SECONDS = 2  # a holder that is stopped is found without having said anything
 SHELLS = ("bash", "sh")
 TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 LOCALES = {"LANG", "LC_ALL", "LC_CTYPE"}
@@ -54,12 +54,6 @@ class HeldTerminals:
         self._open_directory = open_directory
         self._clock = clock
         self._tasks = tasks
-        self._places: set[Place] = set()
-
-    def close(self) -> None:
-        """Let go of all terminals; nothing is asked of them any more."""
-        for place in self._places:
-            place.close()
 
     async def open(self, plan: TerminalPlan) -> Terminal:
         if not is_identifier(plan.terminal_id):
@@ -98,7 +92,6 @@ class HeldTerminals:
             place.close()
             await to_thread.run_sync(clear, place.folder)
             raise
-        self._places.add(place)
         return terminal
 
     async def _start(self, place: Place, plan: TerminalPlan, directory: int) -> Terminal:
@@ -152,7 +145,6 @@ class HeldTerminals:
                 place.close()
                 _clear_away(folder)
                 continue
-            self._places.add(place)
             found.append(place)
         return found
 

@@ -34,6 +34,7 @@ from infrastructure.terminals.holder import (
 )
 
 PLAN, FAULTS = "plan", "faults"
+MARK = "TOWPATH_TERMINAL"
 PACKAGES = str(Path(infrastructure.__file__).parent.parent)
 BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from infrastructure.terminals.holder import main; main()"
 OPEN_FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -234,15 +235,17 @@ class Place:
             os.kill(holder, signal.SIGKILL)
 
     def sweep(self) -> None:
-        """Kill what still has the terminal's name in its environment, after its holder died before its time."""
+        """Kill what a holder that died before its time left: in the terminal's session; of an agent's, all marked.
+
+        Nothing is taken for what it left that does not have the terminal's name in its environment.
+        """
         mark = f"{MARK}={self.record.plan.terminal_id}".encode()
+        session = None if self.record.plan.owner == "agent" else self.state().pid
         for entry in Path("/proc").glob("[0-9]*/environ"):
+            process = int(entry.parent.name)
             with suppress(OSError):
-                if mark in entry.read_bytes().split(b"\0"):
-                    os.kill(int(entry.parent.name), signal.SIGKILL)
-
-
-MARK = "TOWPATH_TERMINAL"
+                if mark in entry.read_bytes().split(b"\0") and session in (None, os.getsid(process)):
+                    os.kill(process, signal.SIGKILL)
 
 
 def peer(connection: socket.socket) -> tuple[int, int]:

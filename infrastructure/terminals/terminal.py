@@ -52,6 +52,7 @@ class HeldTerminal:
         self._held: tuple[int, float] = (-1, 0.0)
         self.known = Event()
         self.over = Event()
+        self._removed = Event()
 
     @property
     def state(self) -> TerminalState:
@@ -105,6 +106,7 @@ class HeldTerminal:
 
     async def remove(self) -> None:
         await self.end()
+        self._removed.set()
         self._place.close()
         try:
             await to_thread.run_sync(clear, self._place.folder)
@@ -112,12 +114,14 @@ class HeldTerminal:
             raise TerminalUnavailable(f"The terminal's output can't be removed: {error.strerror}.") from error
 
     async def attend(self, connection: Connection | None = None) -> None:
-        """Keep in touch with the holder until it is gone; then its record tells how the terminal ended."""
+        """Keep in touch with the holder until it is gone, then tell how the terminal ended, until it is removed."""
         try:
             while not self.over.is_set():
                 await self._keep_in_touch(connection)
                 connection = None
+            await self._removed.wait()
         finally:
+            self._place.close()
             if self._process:
                 self._process.returncode = self._process.poll() or 0  # it may outlive us, which is no fault of ours
 
@@ -181,8 +185,7 @@ class HeldTerminal:
             now = self._clock.now()
             self._place.note_end(now)
             state = replace(state, ended_at=now)
-            if state.plan.owner == "agent":
-                await to_thread.run_sync(self._place.sweep)
+            await to_thread.run_sync(self._place.sweep)
         self._state = state
         self.over.set()
         self.known.set()

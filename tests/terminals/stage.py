@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -30,11 +30,10 @@ async def open_host(folder: Path, *, kept: int = KEPT, limits: Limits = NO_LIMIT
             clock=SystemClock(),
             tasks=tasks,
         )
-        with closing(host):
-            try:
-                yield host
-            finally:
-                tasks.cancel_scope.cancel()
+        try:
+            yield host
+        finally:
+            tasks.cancel_scope.cancel()
 
 
 async def open_directory(path: str) -> int:
@@ -100,3 +99,8 @@ async def whole(terminal: Terminal) -> bytes:
 
 def sh(script: str, *arguments: str) -> Sequence[str]:
     return ["/bin/sh", "-c", script, "sh", *arguments]
+
+
+def holder_of(terminal: Terminal) -> int:
+    """Return the process that holds a running terminal."""
+    return int(Path(f"/proc/{terminal.state.pid}/stat").read_text().rpartition(")")[2].split()[1])
