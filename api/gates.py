@@ -41,6 +41,7 @@ PUBLIC_ROUTES = (
     ("GET", "/sessions"),
     ("GET", "/session/{session_id}"),
     ("GET", "/terminal/{terminal_id}"),
+    ("GET", "/settings"),
     ("GET", "/static/{path}"),
 )
 """All that needs no credential: health, the static shell, login. HEAD is open where GET is."""
@@ -48,7 +49,7 @@ PUBLIC_ROUTES = (
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'"
+    "require-trusted-types-for 'script'; trusted-types dompurify"
 )
 _ALWAYS = [
     (b"x-content-type-options", b"nosniff"),

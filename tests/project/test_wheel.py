@@ -1,5 +1,6 @@
 """What a user installs: built as for a release, installed away from the checkout, and run."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -13,7 +14,7 @@ from tests.servers import Place
 ROOT = Path(__file__).parents[2]
 UV = ROOT / ".uv" / "bin" / "uv"
 PACKAGES = {"api", "contracts", "domain", "infrastructure"}
-PAGES = ("/", "/static/shell.css", "/static/shell.js", "/docs", "/docs/swagger-ui-bundle.js", "/schema/openapi.json")
+PAGES = ("/docs", "/docs/swagger-ui-bundle.js", "/schema/openapi.json", "/metrics")
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +75,7 @@ def test_runs_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
         assert (code, out) == (0, "hello\n"), err
         code, out, err = place.call("doctor")
         assert code == 0, out + err
-        for path in (
-            "/",
-            "/static/shell.js",
-            "/docs",
-            "/docs/swagger-ui-bundle.js",
-            "/schema/openapi.json",
-            "/metrics",
-        ):
+        own_files = re.findall(r'(?:src|href)="(/[^"]+)"', client.get("/sessions").text)
+        assert {path.rpartition(".")[2] for path in own_files} == {"css", "js"}
+        for path in (*own_files, *PAGES):
             assert client.get(path).status_code == 200, path

@@ -1,0 +1,61 @@
+import { useEffect, useRef, useState } from "react";
+import { ask, messageOf } from "../../api/client";
+import { logIn, type Login as Credential } from "../../api/gen";
+
+/** Logs in by the code in the address (`/login#CODE`), which goes no further than this, or by a token. */
+export default function Login({ onDone }: { onDone: () => void }) {
+  const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [token, setToken] = useState("");
+  const tried = useRef(false);
+  const enter = async (body: Credential) => {
+    setBusy(true);
+    setProblem("");
+    try {
+      await ask(logIn({ body }));
+      onDone();
+    } catch (error) {
+      setProblem(messageOf(error));
+      setBusy(false);
+    }
+  };
+  useEffect(() => {
+    const code = location.hash.slice(1);
+    if (!code || tried.current) return;
+    tried.current = true; // it is good for one time
+    history.replaceState(null, "", "/login");
+    void enter({ code });
+  });
+  return (
+    <main className="login">
+      <h1>Log in to Towpath</h1>
+      <p className="faint">
+        Open the login URL that the server printed, let <code>towpath login</code> print another, or paste a token.
+      </p>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void enter({ token: token.trim() });
+        }}
+      >
+        <label className="field">
+          <span>Token</span>
+          <input
+            className="input"
+            type="password"
+            autoComplete="off"
+            required
+            value={token}
+            onChange={(event) => setToken(event.target.value)}
+          />
+        </label>
+        <button className="button primary" disabled={busy}>
+          Log in
+        </button>
+      </form>
+      <p className="problem" role="alert">
+        {problem}
+      </p>
+    </main>
+  );
+}

@@ -1,0 +1,24 @@
+import { memo, useLayoutEffect, useRef } from "react";
+import { blocks, render } from "./sanitize";
+
+/** Streamed Markdown. While `open`, more may come: what takes time, like colours in code, waits for the end. */
+export const Markdown = memo(function Markdown({ text, open }: { text: string; open: boolean }) {
+  return (
+    <div className="markdown">
+      {blocks(text).map((block, place, all) => (
+        <Block key={place} text={block} open={open && place === all.length - 1} />
+      ))}
+    </div>
+  );
+});
+
+const Block = memo(function Block({ text, open }: { text: string; open: boolean }) {
+  const place = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const content = render(text);
+    const code = open ? [] : [...content.querySelectorAll<HTMLElement>("pre > code[class]")];
+    place.current!.replaceChildren(content);
+    if (code.length > 0) void import("./highlight").then(({ highlight }) => code.forEach(highlight));
+  }, [text, open]);
+  return <div ref={place} />;
+});

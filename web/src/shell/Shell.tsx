@@ -1,0 +1,87 @@
+import { lazy, Suspense, useState } from "react";
+import { Link, Redirect, Route, Switch, useLocation } from "wouter";
+import { ask } from "../api/client";
+import { logOut } from "../api/gen";
+import { useApp } from "../app";
+import { useCommand } from "../keys";
+import { Boundary } from "../parts/Boundary";
+import { toast, toastError } from "../parts/toast";
+import { nextTheme, setTheme } from "../theme";
+import { Connection } from "./Connection";
+import { Keys } from "./Keys";
+import { Palette } from "./Palette";
+import { Sidebar } from "./Sidebar";
+
+const Sessions = lazy(() => import("../pages/sessions"));
+const Session = lazy(() => import("../pages/session"));
+const Terminal = lazy(() => import("../pages/terminal"));
+const Settings = lazy(() => import("../pages/settings"));
+
+/** The frame around every page: bar, sidebar, palette, keys. */
+export function Shell() {
+  const { shared, me } = useApp();
+  const [path, navigate] = useLocation();
+  const [open, setOpen] = useState(false);
+  const [shown, setShown] = useState<"palette" | "keys">();
+  const close = () => setShown(undefined);
+  const leave = () => void ask(logOut()).then(() => location.assign("/login"), toastError);
+  useCommand("palette.open", () => setShown("palette"));
+  useCommand("help.keys", () => setShown("keys"));
+  useCommand("help.logout", leave);
+  useCommand("go.sessions", () => navigate("/sessions"));
+  useCommand("go.settings", () => navigate("/settings"));
+  useCommand("view.sidebar", () => setOpen(!open));
+  useCommand("view.reconnect", shared.hasten);
+  useCommand("view.theme", () => {
+    const next = nextTheme();
+    setTheme(next);
+    toast(`Theme: ${next}`);
+  });
+  return (
+    <div className={open ? "shell open" : "shell"}>
+      <header className="top">
+        <button
+          className="button plain icon burger"
+          aria-label="Sessions"
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          ☰
+        </button>
+        <Link href="/sessions" className="brand">
+          Towpath
+        </Link>
+        <span className="grow" />
+        <Connection />
+        <button className="button plain" onClick={() => setShown("palette")}>
+          Find <kbd>Ctrl K</kbd>
+        </button>
+        <Link href="/settings" className="button plain" aria-label={`Settings of ${me.name}`}>
+          Settings
+        </Link>
+      </header>
+      <Sidebar onChoose={() => setOpen(false)} />
+      <main className="main">
+        <Boundary name={path}>
+          <Suspense fallback={null}>
+            <Switch>
+              <Route path="/sessions">
+                <Sessions />
+              </Route>
+              <Route path="/session/:id">{({ id }) => <Session key={id} sessionId={id} />}</Route>
+              <Route path="/terminal/:id">{({ id }) => <Terminal key={id} id={id} />}</Route>
+              <Route path="/settings">
+                <Settings />
+              </Route>
+              <Route>
+                <Redirect to={me.sessionId ? `/session/${me.sessionId}` : "/sessions"} replace />
+              </Route>
+            </Switch>
+          </Suspense>
+        </Boundary>
+      </main>
+      {shown === "palette" && <Palette onClose={close} />}
+      {shown === "keys" && <Keys onClose={close} />}
+    </div>
+  );
+}

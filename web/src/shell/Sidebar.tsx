@@ -1,0 +1,47 @@
+import { Link, useLocation } from "wouter";
+import type { Session } from "../api/gen";
+import { useSessions } from "../api/queries";
+import { StatusDot } from "../parts/StatusDot";
+import { useCommand } from "../keys";
+
+const UNARCHIVED = { archived: "false" } as const;
+
+/** The sessions at hand: what waits for a human on top. */
+export function Sidebar({ onChoose }: { onChoose: () => void }) {
+  const { sessions } = useSessions(UNARCHIVED);
+  const [path, navigate] = useLocation();
+  const waiting = sessions.filter((session) => session.status === "waiting");
+  const others = sessions.filter((session) => session.status !== "waiting");
+  const step = (by: number) => {
+    const all = [...waiting, ...others].map((session) => `/session/${session.sessionId}`);
+    const to = all[(all.indexOf(path) + by + all.length) % all.length];
+    if (to) navigate(to);
+  };
+  useCommand("go.next", () => step(1), sessions.length > 0);
+  useCommand("go.previous", () => step(-1), sessions.length > 0);
+  return (
+    <nav className="side" aria-label="Sessions" onClick={onChoose}>
+      <Part title="Waiting for you" sessions={waiting} path={path} />
+      <Part title="Sessions" sessions={others} path={path} />
+    </nav>
+  );
+}
+
+function Part({ title, sessions, path }: { title: string; sessions: Session[]; path: string }) {
+  if (sessions.length === 0) return null;
+  return (
+    <section>
+      <h2>{title}</h2>
+      <ul>
+        {sessions.map(({ sessionId, title, workingDir, status }) => (
+          <li key={sessionId}>
+            <Link href={`/session/${sessionId}`} aria-current={path === `/session/${sessionId}` ? "page" : undefined}>
+              <StatusDot status={status} />
+              <span className="clip">{title || workingDir}</span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,209 @@
+/** What the transcript shows: items made of events. Pieces join, tool calls are put together, output is cut into rows
+ *  of a bounded size. An item is replaced when it changes, never altered: whoever kept the old one sees no change. */
+import type {
+  ApprovalConfirmed,
+  ApprovalExpired,
+  ApprovalRequest,
+  CommandSent,
+  Operation,
+  OperationResult,
+  RunStarted,
+  SessionEvent,
+  SessionOutput,
+  ToolCall,
+  TurnCompleted,
+} from "../api/gen";
+
+interface Base {
+  /** Names the item for as long as it is there, whatever is loaded before or after it. */
+  key: string;
+  /** Of its first event that is loaded. */
+  seq: number;
+  at: number;
+  turnId?: string | undefined;
+}
+
+export type Item = Base &
+  (
+    | { kind: "prompt"; sent: CommandSent; started: boolean; over?: TurnCompleted["stopReason"] }
+    | { kind: "message" | "thought"; messageId: string; text: string; open: boolean }
+    | { kind: "output"; stream: SessionOutput["stream"]; toolCallId?: string | undefined; text: string }
+    | { kind: "exit"; code: number | undefined; text: string; toolCallId?: string | undefined }
+    | { kind: "tool"; call: ToolCall; output: string }
+    | { kind: "approval"; request: ApprovalRequest; outcome?: ApprovalConfirmed | ApprovalExpired }
+    | {
+        kind: "operations";
+        planId: string | undefined;
+        operations: Operation[];
+        state: "proposed" | "executed" | "reverted" | "failed";
+        results: OperationResult[];
+        error?: string;
+      }
+    | { kind: "run"; run: RunStarted }
+    | { kind: "error"; text: string; code: string; recoverable: boolean }
+    | { kind: "note"; text: string }
+  );
+
+type Kind = Item["kind"];
+type ItemOf<K extends Kind> = Extract<Item, { kind: K }>;
+
+const ROW_CHARACTERS = 4096; // rows of output stay small, so that one screen lays out little
+const TOOL_CHARACTERS = 64 * 1024; // the tail of a tool's output; the whole is in the log
+
+export class Transcript {
+  items: Item[] = [];
+  private readonly places = new Map<string, number>();
+
+  /** Take one event; tell whether anything changed. */
+  add(event: SessionEvent): boolean {
+    const base = { seq: event.seq, at: event.timestamp };
+    switch (event.type) {
+      case "command-sent":
+        this.put({ ...base, key: `p${event.turnId}`, turnId: event.turnId, kind: "prompt", sent: event, started: false });
+        return true;
+      case "turn-started":
+        return this.change(`p${event.turnId}`, "prompt", (prompt) => ({ ...prompt, started: true }));
+      case "turn-completed": {
+        this.close();
+        const told = this.change(`p${event.turnId}`, "prompt", (prompt) => ({ ...prompt, over: event.stopReason }));
+        if (event.stopReason !== "end") {
+          this.put({ ...base, key: `e${event.seq}`, turnId: event.turnId, kind: "note", text: STOPPED[event.stopReason] });
+        }
+        return told || event.stopReason !== "end";
+      }
+      case "agent-message":
+      case "agent-thought":
+        this.say(event);
+        return true;
+      case "session-output":
+        return this.output(event);
+      case "tool-call": {
+        const key = `t${event.toolCallId}`;
+        const known = this.change(key, "tool", (tool) => ({ ...tool, call: { ...tool.call, ...event } }));
+        if (!known) this.put({ ...base, key, turnId: event.turnId, kind: "tool", call: event, output: "" });
+        return true;
+      }
+      case "approval-request":
+        this.put({ ...base, key: `a${event.approvalId}`, turnId: event.turnId, kind: "approval", request: event });
+        return true;
+      case "approval-confirmed":
+      case "approval-expired":
+        return this.change(`a${event.approvalId}`, "approval", (asked) => ({ ...asked, outcome: event }));
+      case "operations-detected": {
+        const key = `o${event.planId}`;
+        const more = this.change(key, "operations", (plan) => ({
+          ...plan,
+          operations: [...plan.operations, ...event.operations],
+        }));
+        const { planId, operations, turnId } = event;
+        if (!more) {
+          this.put({ ...base, key, turnId, kind: "operations", planId, operations, state: "proposed", results: [] });
+        }
+        return true;
+      }
+      case "operations-executed":
+      case "operations-reverted": {
+        const state = event.type === "operations-executed" ? "executed" : "reverted";
+        return this.change(`o${event.planId}`, "operations", (plan) => ({ ...plan, state, results: event.results }));
+      }
+      case "operations-error": {
+        const { planId, operations, error } = event;
+        const key = planId === undefined ? `e${event.seq}` : `o${planId}`;
+        const known = this.change(key, "operations", (plan) => ({
+          ...plan,
+          state: plan.state === "proposed" ? "failed" : plan.state,
+          error,
+        }));
+        if (!known) this.put({ ...base, key, kind: "operations", planId, operations, state: "failed", results: [], error });
+        return true;
+      }
+      case "run-started":
+        this.put({ ...base, key: `e${event.seq}`, turnId: event.turnId, kind: "run", run: event });
+        return true;
+      case "session-error": {
+        const { error, code, recoverable } = event;
+        this.put({ ...base, key: `e${event.seq}`, kind: "error", text: error, code, recoverable });
+        return true;
+      }
+      case "session-created":
+        if (event.origin) {
+          const text = event.origin.kind === "fork" ? "Forked from another session" : "Made with another one's settings";
+          this.put({ ...base, key: `e${event.seq}`, kind: "note", text });
+        }
+        return event.origin !== undefined;
+      case "session-updated":
+        if (event.workingDir === undefined) return false;
+        this.put({ ...base, key: `e${event.seq}`, kind: "note", text: `Moved to ${event.workingDir}` });
+        return true;
+      case "session-status":
+        if (event.status !== "interrupted") return false;
+        this.put({ ...base, key: `e${event.seq}`, kind: "note", text: event.reason ?? "Interrupted" });
+        return true;
+      default: // plans, usage and status stand elsewhere on the page
+        return false;
+    }
+  }
+
+  /** Put an item of this kind in place of the one with this key; tell whether there was one. */
+  private change<K extends Kind>(key: string, kind: K, to: (item: ItemOf<K>) => ItemOf<K>): boolean {
+    const place = this.places.get(key);
+    const item = place === undefined ? undefined : this.items[place];
+    if (place === undefined || item?.kind !== kind) return false;
+    this.items[place] = to(item as ItemOf<K>);
+    return true;
+  }
+
+  private put(item: Item): void {
+    this.places.set(item.key, this.items.length);
+    this.items.push(item);
+  }
+
+  private say(event: Extract<SessionEvent, { type: "agent-message" | "agent-thought" }>): void {
+    const kind = event.type === "agent-message" ? "message" : "thought";
+    const { messageId, turnId, text } = event;
+    const key = `m${messageId}`;
+    if (this.change(key, kind, (said) => ({ ...said, text: said.text + text }))) return;
+    this.put({ key, seq: event.seq, at: event.timestamp, turnId, kind, messageId, text, open: true });
+  }
+
+  private output(event: SessionOutput & { seq: number }): boolean {
+    const { seq, timestamp: at, turnId, toolCallId, stream, content } = event;
+    if (stream === "ready") return false;
+    if (stream === "exit") {
+      const code = event.exitCode;
+      if (!code && !content) return false;
+      this.put({ key: `e${seq}`, seq, at, turnId, toolCallId, kind: "exit", code, text: content });
+      return true;
+    }
+    const joined =
+      toolCallId !== undefined &&
+      this.change(`t${toolCallId}`, "tool", (tool) => ({
+        ...tool,
+        output: (tool.output + content).slice(-TOOL_CHARACTERS),
+      }));
+    if (joined) return true;
+    const last = this.items.at(-1);
+    const goesOn = last?.kind === "output" && last.stream === stream && last.turnId === turnId;
+    if (goesOn && last.toolCallId === toolCallId && last.text.length < ROW_CHARACTERS) {
+      this.items[this.items.length - 1] = { ...last, text: last.text + content };
+    } else this.put({ key: `e${seq}`, seq, at, turnId, toolCallId, kind: "output", stream, text: content });
+    return true;
+  }
+
+  /** No more pieces come to what was said in this turn: what waits for the whole, like colours in code, may be done. */
+  private close(): void {
+    for (let place = this.items.length - 1; place >= 0; place--) {
+      const item = this.items[place]!;
+      if (item.kind === "prompt") return;
+      if ((item.kind === "message" || item.kind === "thought") && item.open) this.items[place] = { ...item, open: false };
+    }
+  }
+}
+
+const STOPPED: Record<Exclude<TurnCompleted["stopReason"], "end">, string> = {
+  cancelled: "Stopped",
+  refused: "The agent refused",
+  limit: "The agent reached a limit",
+  error: "Failed",
+  interrupted: "Interrupted",
+};
