@@ -1,4 +1,4 @@
-"""The browser, once for all tests of pages, and a server for each of them."""
+"""A browser for each module of tests of pages, and a server for each test."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,8 @@ from tests.servers import Place, Server
 from tests.web.stage import CHROMIUM, Visitor, chromium
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it runs, playwright's event loop counts as running, and no other could.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium on the PATH")
