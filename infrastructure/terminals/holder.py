@@ -285,7 +285,8 @@ class Holder:
         self.waiting: list[Input] = []
         self.typed = b""
         self.unkept = b""  # what did not fit on the disk
-        self.quiet_until = 0.0  # the disk is full, or nobody has the terminal open
+        self.full_until = 0.0  # the disk is full
+        self.hung_until = 0.0  # nobody has the terminal open
         self.changed = True
         self.told = 0.0
         self.looked = 0.0
@@ -301,7 +302,7 @@ class Holder:
                 [self.wake, self.listener, *listened, *([self.master] if self.may_read(now) else ())],
                 [
                     *[peer.number for peer in self.peers if peer.unsent],
-                    *([self.master] if self.typed and now >= self.quiet_until else ()),
+                    *([self.master] if self.typed and now >= self.hung_until else ()),
                 ],
                 [],
                 max(0.0, self.next_time(now) - now),
@@ -327,12 +328,14 @@ class Holder:
 
     def over(self) -> bool:
         """Tell whether nothing is left to be held."""
+        if self.unkept and self.stage == 0:  # a full disk; told to end, the terminal does not wait for it
+            return False
         return self.childless or (self.family.ended and self.stage == 0 and not self.bound)
 
     # time
 
     def keep_time(self, now: float) -> None:
-        if self.unkept and now >= self.quiet_until:
+        if self.unkept and now >= self.full_until:
             self.keep(b"", now)
         if now >= self.looked + LOOK_SECONDS:
             self.looked = now
@@ -351,9 +354,8 @@ class Holder:
             times.append(self.waiting[0].until)
         if self.stage:
             times.append(self.stage_until)
-        if now < self.quiet_until:
-            times.append(self.quiet_until)
-        elif self.ring.offset >= self.most(now):
+        times += [until for until in (self.full_until, self.hung_until) if now < until]
+        if self.ring.offset >= self.most(now):
             times += [peer.held_until for peer in self.peers if peer.held_until > now]
             times += [until for _, until in self.lost if until > now]
         return min(times)
@@ -368,7 +370,7 @@ class Holder:
         return min([*live, *lost, self.ring.offset + READ_BYTES])
 
     def may_read(self, now: float) -> bool:
-        return now >= self.quiet_until and not self.unkept and self.ring.offset < self.most(now)
+        return now >= self.hung_until and not self.unkept and self.ring.offset < self.most(now)
 
     def take(self, now: float) -> None:
         """Read what the program has written."""
@@ -382,7 +384,7 @@ class Holder:
             except OSError:  # EIO
                 piece = b""
             if not piece:  # nobody has the terminal open; a program may open it again
-                self.quiet_until = now + RETRY_SECONDS
+                self.hung_until = now + RETRY_SECONDS
                 break
             pieces.append(piece)
             room -= len(piece)
@@ -395,7 +397,7 @@ class Holder:
         try:
             self.ring.write(self.unkept)
         except OSError:
-            self.quiet_until = now + RETRY_SECONDS
+            self.full_until = now + RETRY_SECONDS
         else:
             self.unkept = b""
             self.changed = True
@@ -470,14 +472,14 @@ class Holder:
         """Take the inputs for which there is room, in order, and hand the program what it reads of them."""
         while self.waiting and self.judge(self.waiting[0], now):
             self.waiting.pop(0)
-        if not self.typed or now < self.quiet_until:
+        if not self.typed or now < self.hung_until:
             return
         try:
             self.typed = self.typed[os.write(self.master, self.typed) :]
         except BlockingIOError:
             return
         except OSError:
-            self.quiet_until = now + RETRY_SECONDS
+            self.hung_until = now + RETRY_SECONDS
 
     def judge(self, one: Input, now: float) -> bool:
         """Answer an input, unless it has to wait; what was taken before is not typed again."""

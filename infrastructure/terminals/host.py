@@ -4,6 +4,7 @@ import marshal
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from anyio import CancelScope, create_task_group, move_on_after, to_thread
@@ -158,7 +159,8 @@ def find_shell(environment: Mapping[str, str]) -> str:
 async def _settle(terminal: HeldTerminal) -> None:
     """Wait until it is known how a terminal is; what an agent owned has ended with the server that it was opened by."""
     if terminal.state.plan.owner == "agent":
-        await terminal.end()
+        with suppress(TerminalUnavailable):  # it goes on showing as running, and can be ended again
+            await terminal.end()
     with move_on_after(KNOWN_SECONDS):
         await terminal.known.wait()
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from domain.errors import InputGap, InputRefused, TerminalOver, TerminalUnavailable
 from domain.ports import Clock, TerminalOutput, TerminalState, Wake
 from infrastructure.terminals.connection import Connection
-from infrastructure.terminals.holder import HANGUP_SECONDS, TERMINATE_SECONDS, TYPE_SECONDS
+from infrastructure.terminals.holder import HANGUP_SECONDS, TERMINATE_SECONDS, TYPE_SECONDS, TYPED_BYTES
 from infrastructure.terminals.place import Place, clear
 
 REQUESTS = 64  # unanswered at once
@@ -138,6 +138,7 @@ class HeldTerminal:
                 pause = min(2 * pause, LAST_TRY_SECONDS)
         with closing(connection):
             self._connection = connection
+            self._held = (-1, 0.0)
             try:
                 await self._listen(connection)
             finally:
@@ -196,6 +197,8 @@ class HeldTerminal:
             wake()
 
     async def _ask(self, *words: str | int, payload: bytes = b"") -> int:
+        if len(payload) > TYPED_BYTES:
+            raise ValueError(f"{len(payload)} bytes are more than {TYPED_BYTES}.")
         if self.over.is_set():
             raise TerminalOver("The terminal's program has ended.")
         if self._connection is None:

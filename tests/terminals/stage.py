@@ -11,14 +11,20 @@ from domain.ids import make_id
 from domain.ports import Terminal, TerminalPlan
 from infrastructure.clock import SystemClock
 from infrastructure.processes.process import NO_LIMITS, Limits
-from infrastructure.terminals.host import HeldTerminals
+from infrastructure.terminals.host import HeldTerminals, OpenDirectory
 
 KEPT = 8 * 1024 * 1024
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/", "PS1": "$ ", "SHELL": "/bin/sh"}
 
 
+async def open_directory(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
 @asynccontextmanager
-async def open_host(folder: Path, *, kept: int = KEPT, limits: Limits = NO_LIMITS) -> AsyncIterator[HeldTerminals]:
+async def open_host(
+    folder: Path, *, kept: int = KEPT, limits: Limits = NO_LIMITS, open_directory: OpenDirectory = open_directory
+) -> AsyncIterator[HeldTerminals]:
     folder.mkdir(exist_ok=True)  # noqa: ASYNC240
     async with anyio.create_task_group() as tasks:
         host = HeldTerminals(
@@ -34,10 +40,6 @@ async def open_host(folder: Path, *, kept: int = KEPT, limits: Limits = NO_LIMIT
             yield host
         finally:
             tasks.cancel_scope.cancel()
-
-
-async def open_directory(path: str) -> int:
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def make_plan(*command: str, owner: str = "user", working_dir: str | Path = "/", **rest: object) -> TerminalPlan:

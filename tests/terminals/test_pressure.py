@@ -143,6 +143,35 @@ async def test_a_flood_takes_no_memory_and_ends_by_ctrl_c(tmp_path: Path) -> Non
     assert output.stat().st_size < 9_000_000
 
 
+async def test_a_full_disk_has_the_program_wait_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = tmp_path / "full"
+    start, _, rest = place.BOOTSTRAP.partition("from ")
+    bootstrap = f"""{start}import os
+from infrastructure.terminals import holder
+def pwrite(*arguments, write=os.pwrite):
+    if os.path.exists({str(full)!r}):
+        os.write(os.open("/dev/full", os.O_WRONLY), b"x")
+    return write(*arguments)
+os.pwrite = pwrite
+holder.RETRY_SECONDS = 0.1
+from {rest}"""
+    monkeypatch.setattr(place, "BOOTSTRAP", bootstrap)
+    async with open_host(tmp_path / "terminals") as host:
+        with fail_after(20):
+            terminal = await host.open(make_plan(*sh(f"stty -opost -echo; echo ready; read go; seq {LINES}")))
+            after = await shows(terminal, b"ready\n")
+            full.touch()
+            await terminal.write("a", 1, b"\n")
+            assert await at_rest(terminal) == after
+            await terminal.resize(100, 30)  # it answers all the same
+            full.unlink()
+            output = await whole(terminal)
+
+    assert output[after:].split() == [b"%d" % n for n in range(1, LINES + 1)]
+
+
 def resident(process: int) -> int:
     """Return how many KiB a process has in memory."""
     [line] = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("VmRSS")]

@@ -8,6 +8,7 @@ import pytest
 from anyio import create_task_group, fail_after
 
 from domain.errors import CursorExpired, InputGap, TerminalOver, TerminalUnavailable
+from infrastructure.processes.process import Limits
 from tests.terminals.stage import make_plan, open_host, sh, shows, until_ended, whole
 
 
@@ -41,6 +42,42 @@ async def test_a_program_has_a_terminal_of_its_own_and_nothing_else(tmp_path: Pa
     assert size == "30 100"
     assert int(umask, 8) == current_umask()
     assert words == f"xterm-256color truecolor {plan.terminal_id} y"
+
+
+async def test_the_program_begins_in_the_directory_that_was_opened_whatever_its_name_becomes(tmp_path: Path) -> None:
+    allowed, moved = tmp_path / "allowed", tmp_path / "moved"
+    allowed.mkdir()
+
+    async def open_and_swap(path: str) -> int:
+        handle = os.open(path, os.O_RDONLY)
+        allowed.rename(moved)
+        allowed.symlink_to("/etc")
+        return handle
+
+    async with open_host(tmp_path / "terminals", open_directory=open_and_swap) as host:
+        with fail_after(10):
+            terminal = await host.open(make_plan("/bin/pwd", "-P", working_dir=allowed))
+
+            assert await whole(terminal) == f"{moved}\r\n".encode()
+
+
+async def test_a_program_has_limits(tmp_path: Path) -> None:
+    async with open_host(tmp_path / "terminals", limits=Limits(open_files=77)) as host:
+        with fail_after(10):
+            terminal = await host.open(make_plan(*sh("ulimit -n; ulimit -c")))
+
+            assert (await whole(terminal)).split() == [b"77", b"0"]
+
+
+async def test_output_that_is_not_in_memory_is_read_by_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "RWF_NOWAIT", 1 << 30, raising=False)  # refused, as by a file system that can't tell
+    async with open_host(tmp_path / "terminals") as host:
+        with fail_after(10):
+            terminal = await host.open(make_plan(*sh("seq 1000")))
+
+            assert len(await whole(terminal)) == terminal.state.offset > 1000
 
 
 async def test_what_is_no_program_opens_no_terminal_and_leaves_nothing(tmp_path: Path) -> None:
