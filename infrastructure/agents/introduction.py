@@ -1,14 +1,16 @@
 """What an agent says of itself when it is started and ended again; for `towpath doctor`."""
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
 
 import msgspec
-from anyio import BrokenResourceError, ClosedResourceError, EndOfStream, create_task_group, move_on_after
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream, WouldBlock, create_task_group, move_on_after
 from msgspec import Struct
 from typing_extensions import override
 
@@ -68,6 +70,7 @@ class _Answer(Struct):
     error: _Error | None = None
 
 
+_is_telling = re.compile(r"error\b|exception\b|fatal|panic", re.IGNORECASE).search
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
@@ -92,6 +95,7 @@ async def introduce(profile: Profile, *, environment: Mapping[str, str], limits:
                     with move_on_after(seconds) as deadline:
                         answer = await _ask(process)
                     tasks.cancel_scope.cancel()
+                words.rest(process.stderr)
         except ProcessError as error:
             return Introduction(False, f"does not start: {error}")
         finally:
@@ -147,11 +151,19 @@ class _LastWords:
         except EndOfStream:
             pass
 
+    def rest(self, pipe: OutputPipe) -> None:
+        """Take what waits in the pipe: it may have come with the end."""
+        with suppress(WouldBlock, EndOfStream):
+            self._kept = (self._kept + pipe.receive_nowait())[-LAST_BYTES:]
+
     @override
     def __str__(self) -> str:
-        lines = self._kept.decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f"; its last words: {last[:200]}" if last else ""
+        lines = [line.strip() for line in self._kept.decode(errors="replace").split("\n") if line.strip()]
+        if not lines:
+            return ""
+        # a stack trace stands behind its reason
+        telling = next((line for line in reversed(lines) if _is_telling(line)), lines[-1])
+        return f"; its last words: {telling[:200]}"
 
 
 def _in_words(result: _Result, seconds: float) -> Introduction:

@@ -59,11 +59,15 @@ async def test_what_an_agent_lacks_and_how_one_logs_in_is_told() -> None:
             scripted("--exit-at", "initialize"),
             "ended, or said too much, without an answer; its last words: fatal: not in the mood for initialize",
         ),
+        (
+            ("/bin/sh", "-c", "printf 'x:1\\nSyntaxError: no such name\\n  at y:2\\n\\nNode.js v1\\n' >&2"),
+            "ended, or said too much, without an answer; its last words: SyntaxError: no such name",
+        ),
         (("/no/such/agent",), "does not start: /no/such/agent: No such file or directory"),
         (("/bin/sh", "-c", "exec yes"), "ended, or said too much, without an answer"),
         (("/bin/sh", "-c", "echo hello; echo '[]'; printf '\\377\\n'; exec cat"), "refused: its answer holds nothing"),
     ],
-    ids=["version", "refused", "exit at start", "exit in initialize", "missing", "endless", "echo"],
+    ids=["version", "refused", "exit at start", "exit in initialize", "trace", "missing", "endless", "echo"],
 )
 async def test_an_agent_that_does_not_answer_well_is_told_with_the_reason(command: Sequence[str], text: str) -> None:
     introduction = await met(command)
