@@ -134,9 +134,7 @@ def test_a_cut_and_a_stalled_line_are_noticed_and_made_good(browser: Browser, pl
     assert numbers(told) == list(range(1, 401))
 
 
-def test_twelve_tabs_take_two_connections_and_outlive_their_leader(
-    visit: Visit, place: Place, session: str
-) -> None:
+def test_twelve_tabs_take_two_connections_and_outlive_their_leader(visit: Visit, place: Place, session: str) -> None:
     visitor = visit()
     pages = [visitor.open(f"/session/{session}") for _ in range(TABS)]
     for page in pages:
