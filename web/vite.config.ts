@@ -35,7 +35,8 @@ export default defineConfig(({ command }) => ({
     assetsInlineLimit: 0, // the pages' policy allows no font from data:
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { checks: { moduleLevelDirective: false } }, // "use client" means nothing to a page
+    // "use client" means nothing to a page; that compressing takes a second is known
+    rolldownOptions: { checks: { moduleLevelDirective: false, pluginTimings: false } },
   },
   server: {
     // The server answers only to its own pages: to it, these requests look as if they came from one.

@@ -27,7 +27,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def server(place: Place) -> Iterator[Server]:
-    """A server that a test may kill; then it starts another itself."""
+    """Run a server; a test that kills it starts another itself."""
     with place.serving() as running:
         yield running
 

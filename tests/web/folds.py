@@ -20,6 +20,7 @@ FOLDS = ROOT / "openapi" / "folds.json"
 EXAMPLES = ROOT / "openapi" / "examples"
 EPOCH = Epoch("k7wq2mzr5tdn4xba")
 TURN, NEXT, STEERED = "turn-number-1", "turn-number-2", "turn-number-3"
+ORDER = {"session-created": 0, "session-deleted": 2}
 _decode = msgspec.json.Decoder(Event).decode
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
-from tests.node_tools import NODE as NODE
 from tests.servers import Place
 
 WEB = Path(__file__).parents[2] / "web"

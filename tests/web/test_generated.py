@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.web.stage import NODE, WEB
+from tests.node_tools import NODE
+from tests.web.stage import WEB
 
 
 def test_the_client_is_that_of_the_document(tmp_path: Path) -> None:

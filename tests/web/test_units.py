@@ -2,8 +2,9 @@
 
 import subprocess
 
+from tests.node_tools import NODE
 from tests.web.folds import FOLDS, render
-from tests.web.stage import NODE, WEB
+from tests.web.stage import WEB
 
 
 def test_the_folds_are_those_of_the_domain() -> None:

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, type RefObject, useId, useLayoutEffect, useRef } from "react";
 
 interface Props {
   title: string;
@@ -10,15 +10,20 @@ interface Props {
   onSubmit?: () => void;
 }
 
+/** Show a dialog as long as it is rendered; its end gives the focus back, which only one that is still there can do. */
+export function useModal(dialog: RefObject<HTMLDialogElement | null>): void {
+  useLayoutEffect(() => {
+    const element = dialog.current!;
+    if (!element.open) element.showModal();
+    return () => element.close();
+  }, [dialog]);
+}
+
 /** A modal dialog: the browser keeps the focus in it, gives it back, and closes it by Escape. */
 export function Dialog({ title, onClose, children, footer, onSubmit }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
-    const element = dialog.current!;
-    if (!element.open) element.showModal();
-    return () => element.close();
-  }, []);
+  useModal(dialog);
   const content = (
     <>
       <header>

@@ -1,6 +1,7 @@
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { useSessions } from "../api/queries";
+import { useModal } from "../parts/Dialog";
 import { isComposing, type Offer, spelled, useOffers } from "../keys";
 
 const MOST = 50;
@@ -28,8 +29,10 @@ export function Palette({ onClose }: { onClose: () => void }) {
     return all.filter(({ title, group }) => words.every((word) => `${title} ${group}`.toLowerCase().includes(word)));
   }, [commands, sessions, text, navigate]).slice(0, MOST);
   const at = Math.min(place, found.length - 1);
-  useEffect(() => dialog.current!.showModal(), []);
-  useEffect(() => document.getElementById(`${id}${at}`)?.scrollIntoView({ block: "nearest" }), [id, at]);
+  useModal(dialog);
+  useEffect(() => {
+    document.getElementById(`${id}${at}`)?.scrollIntoView({ block: "nearest" }); // answers a promise, in newer browsers
+  }, [id, at]);
   const choose = (offer: Offer | undefined) => {
     if (!offer) return;
     onClose();
