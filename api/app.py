@@ -27,6 +27,7 @@ from api.routes import (
     prompts,
     service,
     sessions,
+    terminals,
 )
 from api.services import Services
 from api.settings import Settings
@@ -38,7 +39,12 @@ def create_app(
 ) -> Gates:
     """Return the whole application for a server on *port*, with further *routes* behind the same gates."""
     return Gates(
-        Idempotency(create_litestar(services, routes), receipts=services.receipts, reading=services.reading),
+        Idempotency(
+            create_litestar(services, routes),
+            receipts=services.receipts,
+            reading=services.reading,
+            terminals=services.terminals,
+        ),
         hosts=HostRules(
             bind_host=settings.host,
             public_urls=settings.public_urls,
@@ -67,6 +73,9 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
             *blobs.ROUTES,
             events.SessionEvents,
             events.StoreEvents,
+            terminals.TerminalList,
+            terminals.OpenedTerminal,
+            terminals.OneTerminal,
             service.Service,
             *access.ROUTES,
             *approvals.ROUTES,

@@ -24,6 +24,7 @@ from domain.errors import InvalidParameter, TowpathError
 from domain.ports import Receipt
 from domain.reading import Reading
 from domain.receipts import Receipts, asking
+from domain.terminals import Terminals
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +54,11 @@ _decode_answer = decoder(Answer)
 class Idempotency:
     """The ASGI application around the routes."""
 
-    def __init__(self, app: Application, *, receipts: Receipts, reading: Reading) -> None:
+    def __init__(self, app: Application, *, receipts: Receipts, reading: Reading, terminals: Terminals) -> None:
         self._app = app
         self._receipts = receipts
         self._reading = reading
+        self._terminals = terminals
         self._running: dict[str, anyio.Event] = {}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -107,7 +109,9 @@ class Idempotency:
             answer = _decode_answer(kept.answer)
         else:
             events = await self._receipts.effect(kept)
-            status, location, view = await rebuild(scope["method"], scope["path"], kept, events, self._reading)
+            status, location, view = await rebuild(
+                scope["method"], scope["path"], kept, events, self._reading, self._terminals
+            )
             answer = Answer(status, [("content-type", "application/json"), *location], encode(view))
         headers = [*answer.headers, ("idempotency-replayed", "true")]
         return _messages(answer.status, headers, answer.body)

@@ -14,6 +14,7 @@ from api.alarms import CONDITIONS, Alarms
 from api.legacy.policy import Legacy
 from api.problems import TABLE
 from api.streams import Ending, Streams
+from api.terminal_sources import TerminalSources
 from api.waiting import OUTCOMES, Waiting
 from contracts import views
 from contracts.events import StopReason, StreamReset
@@ -29,7 +30,7 @@ class Metrics(Collector):
 
     MEDIA_TYPE = "text/plain; version=1.0.0"  # Litestar adds the charset to every text
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - figures come from everywhere
         self,
         *,
         log: EventLog,
@@ -39,6 +40,7 @@ class Metrics(Collector):
         legacy: Legacy,
         machine: Machine,
         alarms: Alarms,
+        terminals: TerminalSources,
         clock: Clock,
     ) -> None:
         self._log = log
@@ -48,6 +50,7 @@ class Metrics(Collector):
         self._legacy = legacy
         self._machine = machine
         self._alarms = alarms
+        self._terminals = terminals
         self._clock = clock
         self._started_at = clock.now()
         self._registry = CollectorRegistry()
@@ -60,6 +63,7 @@ class Metrics(Collector):
         yield from self._of_log()
         yield from self._of_sessions()
         yield from self._of_streams()
+        yield from self._of_terminals()
         yield from self._of_legacy()
         holding = {name: name in self._alarms.holding for name in CONDITIONS}
         yield _gauges("towpath_alarm", "Whether a condition holds that is worth waking somebody.", "condition", holding)
@@ -97,6 +101,12 @@ class Metrics(Collector):
         yield _counts("towpath_stream_resets", "Streams that could not go on where a client was.", "reason", resets)
         endings = dict.fromkeys(get_args(Ending), 0) | self._streams.endings
         yield _counts("towpath_stream_endings", "Streams that the server ended, or turned away.", "reason", endings)
+
+    def _of_terminals(self) -> Iterator[Metric]:
+        sources = self._terminals
+        yield _gauge("towpath_terminals", "Terminals whose program runs.", sources.terminals.running)
+        yield CounterMetricFamily("towpath_terminal_inputs", "Inputs that were typed.", sources.terminals.inputs)
+        yield CounterMetricFamily("towpath_terminal_sent_bytes", "Output sent on streams.", sources.bytes_sent)
 
     def _of_legacy(self) -> Iterator[Metric]:
         labels = ["use", "client"]

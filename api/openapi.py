@@ -35,7 +35,7 @@ from typing_extensions import override
 from api.idempotency import HEADER, KEY_PATTERN
 from contracts import catalog
 from contracts.codec import encode
-from contracts.events import CURSOR_PATTERN, MAX_SAFE_INTEGER
+from contracts.events import MAX_SAFE_INTEGER, STREAM_CURSOR_PATTERN
 from contracts.problems import PROBLEM_JSON, Problem
 
 EVENT_STREAM = "text/event-stream"
@@ -192,6 +192,7 @@ _TAGS = {
     "projects": "Directories that group sessions.",
     "files": "Names of files, to type less.",
     "approvals": "What a human is asked, and the rules that say what is.",
+    "terminals": "Terminals, which outlive the server.",
     "events": "What happens, as streams and as history.",
     "access": "Credentials.",
     "service": "The server itself.",
@@ -340,7 +341,7 @@ def _item_schema(union: str) -> Document:
                 "required": ["event", "id", "data"],
                 "properties": {
                     "event": {"type": "string", "const": struct.__struct_config__.tag},
-                    "id": {"type": "string", "pattern": CURSOR_PATTERN},
+                    "id": {"type": "string", "pattern": STREAM_CURSOR_PATTERN},
                     "retry": {"type": "integer", "minimum": 0},
                     "data": {
                         "type": "string",

@@ -4,7 +4,7 @@ An optional parameter has an empty default (or ABSENT) and is never ``null``: Li
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from litestar import Request
@@ -14,18 +14,23 @@ from typing_extensions import override
 
 from contracts.catalog import EVENTS
 from contracts.codec import decode_body
-from contracts.events import CURSOR_PATTERN, ID_PATTERN, MAX_SAFE_INTEGER
-from domain.cursors import parse_cursor
+from contracts.events import CURSOR_PATTERN, ID_PATTERN, MAX_SAFE_INTEGER, STREAM_CURSOR_PATTERN
+from domain.cursors import parse_cursor, parse_stream_cursor
 from domain.errors import InvalidParameter
-from domain.ids import SessionId, is_identifier
+from domain.ids import Epoch, SessionId, is_identifier
 
 ABSENT = MAX_SAFE_INTEGER  # no log gets so far; Litestar holds a default, too, to the parameter's bounds
 CURSOR_LENGTH = 64
+STREAM_CURSOR_LENGTH = 1024
 MOST_SESSIONS = 100
+MOST_TERMINALS = 16
+OUTPUT_BYTES = 256 * 1024
 _ID = ID_PATTERN.removeprefix("^").partition("$")[0]
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 # Published; domain/cursors.py refuses, and says more than a pattern could.
 _CURSOR = f"^(0|{CURSOR_PATTERN.removeprefix('^').partition('$')[0]})?$"
+
+_STREAM_CURSOR = f"^(0|{STREAM_CURSOR_PATTERN.removeprefix('^').partition('$')[0]})?$"
 
 
 def _list_of(item: str, most: int) -> str:
@@ -54,6 +59,24 @@ AfterCursor = Annotated[
         description="A cursor, or `0` for the beginning; without one, from now.",
     ),
 ]
+StreamLastEventId = Annotated[
+    str,
+    HeaderParameter(
+        name="Last-Event-ID",
+        max_length=STREAM_CURSOR_LENGTH,
+        schema_extra={"pattern": _STREAM_CURSOR},
+        description="The id of the last frame seen; wins over `after`.",
+    ),
+]
+StreamAfterCursor = Annotated[
+    str,
+    QueryParameter(
+        name="after",
+        max_length=STREAM_CURSOR_LENGTH,
+        schema_extra={"pattern": _STREAM_CURSOR},
+        description="A cursor, whatever was chosen when it was made, or `0` for the beginning; without one, from now.",
+    ),
+]
 Follow = Annotated[
     bool, QueryParameter(name="follow", description="`false`: end at the head; 204 when nothing is left.")
 ]
@@ -73,6 +96,34 @@ SessionIds = Annotated[
         description="Only these sessions, separated by commas; else all lifecycles.",
     ),
 ]
+TerminalIdParameter = Annotated[str, PathParameter(name="terminalId", pattern=ID_PATTERN, description="A terminal.")]
+TerminalIds = Annotated[
+    str,
+    QueryParameter(
+        name="terminals",
+        schema_extra={"pattern": _list_of(_ID, MOST_TERMINALS)},
+        description="The output of these terminals too, separated by commas; one that the cursor does not know begins "
+        "with what it shows.",
+    ),
+]
+ViewerId = Annotated[
+    str,
+    QueryParameter(
+        name="viewerId",
+        schema_extra={"pattern": f"^({_ID})?$"},
+        description="Who looks: its size counts as long as a stream with this name is open.",
+    ),
+]
+OutputSince = Annotated[
+    str,
+    QueryParameter(
+        name="since",
+        max_length=CURSOR_LENGTH,
+        schema_extra={"pattern": f"^([0-9]{{1,15}}|{CURSOR_PATTERN.removeprefix('^').partition('$')[0]})?$"},
+        description="A `cursor`, or an offset; without one, the beginning.",
+    ),
+]
+OutputLimit = Annotated[int, QueryParameter(name="limit", ge=1, le=OUTPUT_BYTES, description="At most so many bytes.")]
 AfterSeq = Annotated[
     int, QueryParameter(name="after", ge=0, le=MAX_SAFE_INTEGER, description="Only events after this seq.")
 ]
@@ -138,6 +189,14 @@ class StrictRequest(Request[Any, Any, Any]):
         return decode_body(await self.body())
 
 
+class InputRequest(StrictRequest):
+    """A request whose body may hold NUL: a key that somebody pressed."""
+
+    @override
+    async def json(self) -> Any:
+        return decode_body(await self.body(), allow_nul=True)
+
+
 def choose_cursor(last_event_id: str, after: str) -> tuple[str | None, str]:
     """Return the cursor that counts, `None` for now, and the name that it came by.
 
@@ -148,6 +207,35 @@ def choose_cursor(last_event_id: str, after: str) -> tuple[str | None, str]:
     if after:
         parse_cursor(after, member="after")
     return last_event_id, "Last-Event-ID"
+
+
+def choose_stream_cursor(last_event_id: str, after: str) -> tuple[str | None, Mapping[Epoch, int], str]:
+    """Return the cursor in the store that counts, `None` for now, the offsets beside it, and the name it came by.
+
+    Raises InvalidCursor as `choose_cursor` does.
+    """
+    offsets: Mapping[Epoch, int] = {}
+    chosen, member = None, "after"
+    for text, name in ((after, "after"), (last_event_id, "Last-Event-ID")):
+        if text:
+            chosen, offsets = parse_stream_cursor(text, member=name)
+            member = name
+    return chosen, offsets, member
+
+
+def choose_terminals(text: str) -> Sequence[str]:
+    """Parse ``a,b``. Raises InvalidParameter for what can't be an id."""
+    terminals = list(dict.fromkeys(_split(text, MOST_TERMINALS, "terminals"))) if text else []
+    if wrong := [terminal_id for terminal_id in terminals if not is_identifier(terminal_id)]:
+        raise InvalidParameter(f"{wrong[0]!r} is no terminal id.", member="terminals")
+    return terminals
+
+
+def choose_viewer(text: str) -> str:
+    """Return who looks. Raises InvalidParameter for what can't be an id."""
+    if text and not is_identifier(text):
+        raise InvalidParameter(f"{text!r} is no viewer's id.", member="viewerId")
+    return text
 
 
 def choose_types(text: str) -> Collection[str] | None:

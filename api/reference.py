@@ -9,7 +9,7 @@ from api.agent_settings import MEMBERS
 from api.settings import FILE_ONLY, described
 from contracts import catalog
 from contracts.codec import encode
-from contracts.events import CURSOR_PATTERN, ID_PATTERN, MAX_SAFE_INTEGER
+from contracts.events import CURSOR_PATTERN, ID_PATTERN, MAX_SAFE_INTEGER, STREAM_CURSOR_PATTERN
 
 _INTRODUCTION = """\
 # Events
@@ -55,7 +55,7 @@ member by member: what the table leaves out stays. [agents.md](agents.md) lists 
 | --- | --- | --- |
 """
 _COMMON = ("type", "sessionId", "seq", "timestamp")
-_NAMED_PATTERNS = {ID_PATTERN: "identifier", CURSOR_PATTERN: "cursor"}
+_NAMED_PATTERNS = {ID_PATTERN: "identifier", CURSOR_PATTERN: "cursor", STREAM_CURSOR_PATTERN: "stream cursor"}
 _BOUNDS = {
     "minimum": "at least {}",
     "exclusiveMinimum": "more than {}",

@@ -16,28 +16,36 @@ from contracts.events import (
     SessionCreated,
     SessionDeleted,
     SessionUpdated,
+    TerminalClosed,
+    TerminalCreated,
     TokenCreated,
     TokenRevoked,
     TurnCompleted,
     TurnStarted,
 )
+from contracts.terminals import TerminalView
 from domain.approvals import answered
 from domain.doorkeeper import removed
-from domain.errors import AnswerGone, SessionNotFound
+from domain.errors import AnswerGone, SessionNotFound, TerminalNotFound
 from domain.ids import SessionId
 from domain.ports import Receipt
 from domain.prompts import accepted
 from domain.reading import Reading
 from domain.rules import forgotten
+from domain.terminal_reading import terminal_view
+from domain.terminals import Terminals
+from domain.terminals import removed as ended
 
 Headers = list[tuple[str, str]]
 Made = tuple[int, Headers, views.View]
 
 
-async def rebuild(method: str, path: str, kept: Receipt, events: Sequence[Event], reading: Reading) -> Made:
+async def rebuild(  # noqa: PLR0911 - one arm a route
+    method: str, path: str, kept: Receipt, events: Sequence[Event], reading: Reading, terminals: Terminals
+) -> Made:
     """Return status, headers and body of the answer to a request that left *events*.
 
-    A session is shown as it is now. Raises AnswerGone where that can't be known.
+    A session and a terminal are shown as they are now. Raises AnswerGone where that can't be known.
     """
     place = path.rstrip("/").rpartition("/")[2]
     for event in events:
@@ -60,6 +68,8 @@ async def rebuild(method: str, path: str, kept: Receipt, events: Sequence[Event]
                     " server died before. The plan's `state` tells what was done: one that is still proposed can be"
                     " executed under a new key."
                 )
+            case "POST", "terminal", TerminalCreated(terminal_id=terminal_id):
+                return 201, [("location", f"/api/terminal/{terminal_id}")], _terminal(terminal_id, kept, terminals)
             case "DELETE", _, SessionDeleted(session_id=session_id):
                 return 200, [], views.SessionRemoved(message="The session was deleted.", session_id=session_id)
     return _as_recorded(method, kept, events)
@@ -77,6 +87,8 @@ def _as_recorded(method: str, kept: Receipt, events: Sequence[Event]) -> Made:
                 return 200, [], forgotten(rule_id)
             case "DELETE", TokenRevoked(token_id=token_id):
                 return 200, [], removed(token_id)
+            case "DELETE", TerminalClosed(terminal_id=terminal_id):
+                return 200, [], ended(terminal_id)
             case "POST", TokenCreated(token_id=token_id):
                 raise AnswerGone(
                     f"The token {token_id} was made when this first came, and its secret is kept nowhere. Revoke it and"
@@ -89,6 +101,13 @@ async def _session(session_id: str, kept: Receipt, reading: Reading) -> views.Se
     try:
         return await reading.get(SessionId(session_id))
     except SessionNotFound:
+        raise _gone(kept) from None
+
+
+def _terminal(terminal_id: str, kept: Receipt, terminals: Terminals) -> TerminalView:
+    try:
+        return terminal_view(terminals.get(terminal_id).state)
+    except TerminalNotFound:
         raise _gone(kept) from None
 
 

@@ -5,6 +5,7 @@ from msgspec import Struct
 from api.legacy.policy import Legacy
 from api.metrics import Metrics
 from api.streams import Streams
+from api.terminal_sources import TerminalSources
 from domain.approvals import Approvals
 from domain.contexts import Contexts
 from domain.copies import Copies
@@ -12,12 +13,13 @@ from domain.doorkeeper import Doorkeeper
 from domain.exports import Exports
 from domain.places import Places
 from domain.plans import Plans
-from domain.ports import AgentLauncher, Audit
+from domain.ports import AgentLauncher, Audit, Screens
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.receipts import Receipts
 from domain.rules import Rules
 from domain.sessions import Sessions
+from domain.terminals import Terminals
 from domain.uploads import Uploads
 
 
@@ -45,3 +47,6 @@ class Services(Struct, frozen=True, kw_only=True):
     audit: Audit
     receipts: Receipts
     uploads: Uploads
+    terminals: Terminals
+    terminal_sources: TerminalSources
+    screens: Screens

@@ -19,6 +19,7 @@ from api.server import Server, listen
 from api.services import Services
 from api.settings import Settings
 from api.streams import Streams
+from api.terminal_sources import TerminalSources
 from api.version import VERSION
 from api.waiting import Waiting
 from api.wiring import Core, announce_server, hold_data_dir, open_core
@@ -94,6 +95,7 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
     )
     legacy = Legacy(mode=settings.legacy, sunset=settings.legacy_sunset, clock=core.clock)
     waiting = Waiting(log=core.log, reading=core.reading, clock=core.clock)
+    terminal_sources = TerminalSources(terminals=core.terminals, screens=core.screens, resets=streams.resets)
     alarms = Alarms(log=core.log, streams=streams, waiting=waiting, machine=core.machine)
     core.credentials.on_revoked(streams.revoke)
     async with anyio.create_task_group() as tasks:
@@ -120,6 +122,7 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
                 legacy=legacy,
                 machine=core.machine,
                 alarms=alarms,
+                terminals=terminal_sources,
                 clock=core.clock,
             ),
             doorkeeper=core.doorkeeper,
@@ -127,6 +130,9 @@ async def open_services(core: Core, settings: Settings) -> AsyncIterator[Service
             rules=core.rules,
             audit=core.audit,
             receipts=Receipts(log=core.log, clock=core.clock),
+            terminals=core.terminals,
+            terminal_sources=terminal_sources,
+            screens=core.screens,
             uploads=Uploads(
                 log=core.log,
                 clock=core.clock,

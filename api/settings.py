@@ -100,6 +100,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     header_bytes: Annotated[Positive, Meta(description="The largest request head.")] = 32 * 1024
     header_seconds: Annotated[Seconds, Meta(description="How long a request's head may take.")] = 10
     body_seconds: Annotated[Seconds, Meta(description="How long a request's body may take.")] = 30
+    terminals: Annotated[Positive, Meta(description="Terminals whose programs run at once.")] = 50
+    terminal_bytes: Annotated[
+        int,
+        Meta(ge=2 * _MIB, le=1024 * _MIB, description="How much of each terminal's output is kept."),
+    ] = 8 * _MIB
     agent_environment: Annotated[
         Names, Meta(description="Environment variables that agents get beside the usual ones.")
     ] = ()

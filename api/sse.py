@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from contracts.catalog import EVENTS
 from contracts.codec import encode
-from contracts.events import StreamFrame
+from contracts.events import StreamFrame, TerminalClosed
+from contracts.terminals import TerminalFrame
 from domain.ports import Recorded
 
 _HEADS = {type_: b"event: %b\nid: " % type_.encode() for type_ in EVENTS}
@@ -21,7 +22,7 @@ HEADERS = (
 )
 
 
-def frame(content: StreamFrame, cursor: str, *, retry_ms: int | None = None) -> bytes:
+def frame(content: StreamFrame | TerminalFrame | TerminalClosed, cursor: str, *, retry_ms: int | None = None) -> bytes:
     """Return one frame that the stream adds, with the time after which a client comes back if it is given."""
     retry = b"" if retry_ms is None else b"retry: %d\n" % retry_ms
     name = str(content.__struct_config__.tag).encode()
@@ -33,8 +34,11 @@ def session_frames(epoch: bytes, events: Iterable[Recorded]) -> bytes:
     return b"".join([b"%b%b.%d\ndata: %b\n\n" % (_HEADS[event.type], epoch, event.seq, event.data) for event in events])
 
 
-def store_frames(epoch: bytes, events: Iterable[Recorded]) -> bytes:
-    """Return the frames of many sessions' events; their ids are cursors into the whole store."""
+def store_frames(epoch: bytes, events: Iterable[Recorded], beside: bytes = b"") -> bytes:
+    """Return the frames of many sessions' events; their ids are cursors into the whole store, and what is *beside*."""
     return b"".join(
-        [b"%b%b.%d\ndata: %b\n\n" % (_HEADS[event.type], epoch, event.position, event.data) for event in events]
+        [
+            b"%b%b.%d%b\ndata: %b\n\n" % (_HEADS[event.type], epoch, event.position, beside, event.data)
+            for event in events
+        ]
     )

@@ -28,13 +28,14 @@ from domain.owners import Owners
 from domain.places import Places
 from domain.plans import Plans
 from domain.policy import Policy
-from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog, Machine
+from domain.ports import AgentLauncher, Audit, Clock, Credentials, EventLog, Machine, Screens
 from domain.projects import Projects
 from domain.reading import Reading
 from domain.retention import Retention
 from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
+from domain.terminals import Terminals
 from domain.turns import Turns
 from infrastructure.agents.launcher import ProfileLauncher
 from infrastructure.agents.profiles import assemble
@@ -44,9 +45,11 @@ from infrastructure.datadir import DataDir, RunningServer, running_server
 from infrastructure.eventlogs.sqlite import SqliteEventLog
 from infrastructure.files.differ import UnifiedDiffer
 from infrastructure.files.workspace_files import JournaledFiles
+from infrastructure.last_output import LastOutput
 from infrastructure.machine import HostMachine
 from infrastructure.processes.environment import ALLOWED, minimal_environment
 from infrastructure.processes.process import Limits as ProcessLimits
+from infrastructure.terminals.host import HeldTerminals
 from infrastructure.tokens import FileCredentials, owner_token
 from infrastructure.workspace import Workspace
 from infrastructure.worktrees.worktrees import GitWorktrees
@@ -77,6 +80,8 @@ class Core(NamedTuple):
     places: Places
     plans: Plans
     exports: Exports
+    terminals: Terminals
+    screens: Screens
     machine: Machine
     tasks: TaskGroup
 
@@ -115,10 +120,11 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         log = await stack.enter_async_context(
             SqliteEventLog.open(data_dir.path / "towpath.db", durability=settings.durability)
         )
-        tasks = await stack.enter_async_context(anyio.create_task_group())
-        stack.callback(tasks.cancel_scope.cancel)
         checkouts = data_dir.folder("worktrees")
         workspace = Workspace(roots=settings.roots, closed=data_dir.path, worktrees=checkouts)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        host = stack.enter_context(closing(_terminal_host(settings, data_dir, workspace, clock, tasks)))
+        stack.callback(tasks.cancel_scope.cancel)
         launcher = _launcher(settings, workspace, tasks)
         system = SystemLog(log=log, clock=clock)
         owners = Owners(log=log, clock=clock, tasks=tasks)
@@ -145,6 +151,17 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         )
         differ = UnifiedDiffer(folder=data_dir.path / "diffs", environment=_environment(settings))
         proposals = Proposals(owners=owners, files=files, differ=differ, clock=clock)
+        screens = LastOutput()
+        terminals = Terminals(
+            host=host,
+            screens=screens,
+            owners=owners,
+            system=system,
+            workspace=workspace,
+            clock=clock,
+            tasks=tasks,
+            most=settings.terminals,
+        )
         turns = Turns(
             log=log,
             owners=owners,
@@ -152,6 +169,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             retention=retention,
             rules=rules,
             proposals=proposals,
+            terminals=terminals,
             tasks=tasks,
         )
         sessions = Sessions(
@@ -161,6 +179,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             launcher=launcher,
             workspace=workspace,
             places=places,
+            terminals=terminals,
             limits=Limits(prompt_bytes=settings.prompt_bytes, queue=settings.queue),
         )
         commands = Commands(owners=owners, turns=turns, rules=rules, launcher=launcher, tasks=tasks)
@@ -187,12 +206,13 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             url=settings.url,
         )
         await sessions.recover()
+        await terminals.recover()
         await projects.recover()
         await plans.recover()
         tasks.start_soon(places.sweep)
         await approvals.expire()
         tasks.start_soon(_expire, approvals)
-        tasks.start_soon(_retain, retention, plans, projects)
+        tasks.start_soon(_retain, retention, plans, projects, terminals)
         stack.push_async_callback(_drain, sessions)
         yield Core(
             log=log,
@@ -213,20 +233,40 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             places=places,
             plans=plans,
             exports=Exports(log=log),
+            terminals=terminals,
+            screens=screens,
             tasks=tasks,
         )
 
 
 def _launcher(settings: Settings, workspace: Workspace, tasks: TaskGroup) -> ProfileLauncher:
-    open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # as we found it: the server lifts its own
     return ProfileLauncher(
         profiles=assemble(settings.agents),
         environment=_environment(settings),
         source=os.environ,
-        limits=ProcessLimits(processes=settings.agent_processes, open_files=open_files),
+        limits=_process_limits(settings),
         open_directory=workspace.open_directory,
         tasks=tasks,
     )
+
+
+def _terminal_host(
+    settings: Settings, data_dir: DataDir, workspace: Workspace, clock: Clock, tasks: TaskGroup
+) -> HeldTerminals:
+    return HeldTerminals(
+        data_dir.folder("terminals"),
+        kept=settings.terminal_bytes,
+        environment=_environment(settings),
+        limits=_process_limits(settings),
+        open_directory=workspace.open_directory,
+        clock=clock,
+        tasks=tasks,
+    )
+
+
+def _process_limits(settings: Settings) -> ProcessLimits:
+    open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # as we found it: the server lifts its own
+    return ProcessLimits(processes=settings.agent_processes, open_files=open_files)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -265,12 +305,13 @@ async def _expire(approvals: Approvals) -> None:
         await approvals.expire()
 
 
-async def _retain(retention: Retention, plans: Plans, projects: Projects) -> None:
+async def _retain(retention: Retention, plans: Plans, projects: Projects, terminals: Terminals) -> None:
     while True:
         await retention.trim()
         await anyio.sleep(RETENTION_CHECK_SECONDS)
         await plans.recover()
         await projects.recover()
+        await terminals.tend()
 
 
 async def _drain(sessions: Sessions) -> None:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct, UnsetType
 
-from contracts import events, problems, requests, views
+from contracts import events, problems, requests, terminals, views
 
 REFERENCE = "#/components/schemas/"
 
@@ -34,18 +34,19 @@ def _tagged(union: Any) -> dict[str, type[Struct]]:
 
 
 STRUCTS: Mapping[str, type[Struct]] = {
-    struct.__name__: struct for module in (events, problems, requests, views) for struct in _structs(module)
+    struct.__name__: struct for module in (events, problems, requests, terminals, views) for struct in _structs(module)
 }
 """Every contract by its name."""
 
 EVENTS: Mapping[str, type[Struct]] = _tagged(events.Event)
-FRAMES: Mapping[str, type[Struct]] = _tagged(events.StreamFrame)
+FRAMES: Mapping[str, type[Struct]] = _tagged(events.StreamFrame | terminals.TerminalFrame)
 """Every event, and every frame of a stream, by its type."""
 
 UNIONS: Mapping[str, Any] = {
     "SessionEvent": events.SessionEvent,
     "SessionStreamItem": events.SessionEvent | events.StreamFrame,
-    "StreamItem": events.Event | events.StreamFrame,
+    "StreamItem": events.Event | events.StreamFrame | terminals.TerminalFrame,
+    "TerminalStreamItem": terminals.TerminalFrame | events.TerminalClosed | events.StreamFrame,
     "Operation": events.Operation,
     "GivenOperation": requests.GivenOperation,
     "ToolContent": events.ToolContent,

@@ -24,11 +24,12 @@ class MalformedBody(Exception):
     """A body is not acceptable JSON, whatever it should mean; the text says why."""
 
 
-def decode_body(raw: bytes) -> Any:
+def decode_body(raw: bytes, *, allow_nul: bool = False) -> Any:
     """Decode a request body to plain values.
 
-    Raises MalformedBody when it is not UTF-8, not JSON (RFC 8259), holds NUL, or nests deeper than JSON_DEPTH. Of
-    duplicate members the last wins. What the values mean is checked against the request's type by the caller.
+    Raises MalformedBody when it is not UTF-8, not JSON (RFC 8259), holds NUL unless that is allowed, or nests deeper
+    than JSON_DEPTH. Of duplicate members the last wins. What the values mean is checked against the request's type by
+    the caller.
     """
     try:
         value = _decode_any(raw)
@@ -36,14 +37,14 @@ def decode_body(raw: bytes) -> Any:
         raise MalformedBody(f"The body is not JSON: {error}") from error
     except RecursionError as error:
         raise MalformedBody(f"The body nests deeper than {JSON_DEPTH} levels.") from error
-    _check(value)
+    _check(value, allow_nul=allow_nul)
     return value
 
 
-def _check(value: Any) -> None:
+def _check(value: Any, *, allow_nul: bool) -> None:
     level = [value]
     for _ in range(JSON_DEPTH):
-        if any("\0" in item for item in level if isinstance(item, str)):
+        if not allow_nul and any("\0" in item for item in level if isinstance(item, str)):
             raise MalformedBody("The body holds a NUL character (\\u0000).")
         level = [
             child

@@ -13,6 +13,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 # `$` alone also matches before a final newline in Python, but not in ECMA-262, which JSON Schema follows.
 ID_PATTERN = r"^[a-zA-Z0-9_-]{8,32}$(?!\n)"
 CURSOR_PATTERN = r"^[a-zA-Z0-9_-]{8,32}\.[0-9]{1,16}$(?!\n)"
+# On a stream of many sessions the positions in chosen terminals follow, each under its own epoch.
+STREAM_CURSOR_PATTERN = r"^[a-zA-Z0-9_-]{8,32}\.[0-9]{1,16}(~[a-zA-Z0-9_-]{8,32}\.[0-9]{1,16}){0,16}$(?!\n)"
 MAX_SAFE_INTEGER = 2**53 - 1
 EVENT_BYTES = 64 * 1024
 SYSTEM_SESSION_ID = "system_0"
@@ -20,6 +22,14 @@ SYSTEM_SESSION_ID = "system_0"
 Identifier = Annotated[str, Meta(pattern=ID_PATTERN, examples=["k7wq2mzr5tdn4xba"])]
 Cursor = Annotated[
     str, Meta(pattern=CURSOR_PATTERN, description="A position in a stream.", examples=["k7wq2mzr5tdn4.17"])
+]
+StreamCursor = Annotated[
+    str,
+    Meta(
+        pattern=STREAM_CURSOR_PATTERN,
+        description="A position in a stream, opaque.",
+        examples=["k7wq2mzr5tdn4.17", "k7wq2mzr5tdn4.17~u4k7wq2mzr5td.8192"],
+    ),
 ]
 Count = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Milliseconds = Annotated[
@@ -415,7 +425,7 @@ class TerminalCreated(EventBase, frozen=True, kw_only=True, tag="terminal-create
 
 
 class TerminalClosed(EventBase, frozen=True, kw_only=True, tag="terminal-closed"):
-    """A terminal ended."""
+    """A terminal ended. At the end of a terminal's own output ``seq`` is 0: there it is a frame, none of the log's."""
 
     terminal_id: Identifier
     exit_code: ExitCode | UnsetType = UNSET
@@ -545,8 +555,9 @@ class Connected(FrameBase, frozen=True, kw_only=True, tag="connected"):
     """The first frame of every stream. ``earliest`` is the cursor before the first event that is kept."""
 
     session_id: Identifier | UnsetType = UNSET
-    cursor: Cursor
-    earliest: Cursor | UnsetType = UNSET
+    terminal_id: Identifier | UnsetType = UNSET
+    cursor: StreamCursor
+    earliest: StreamCursor | UnsetType = UNSET
     status: Status | UnsetType = UNSET
     heartbeat_seconds: Annotated[float, Meta(gt=0)]
     server_version: str
@@ -556,22 +567,26 @@ class Connected(FrameBase, frozen=True, kw_only=True, tag="connected"):
 class CaughtUp(FrameBase, frozen=True, kw_only=True, tag="caught-up"):
     """The replay is over: what follows is live."""
 
-    cursor: Cursor
+    cursor: StreamCursor
 
 
 class Heartbeat(FrameBase, frozen=True, kw_only=True, tag="heartbeat"):
     """The stream is alive, and this far."""
 
-    cursor: Cursor
+    cursor: StreamCursor
     timestamp: Milliseconds
 
 
 class StreamReset(FrameBase, frozen=True, kw_only=True, tag="stream-reset"):
-    """The client's cursor can't be continued: take the snapshot; the stream goes on from ``earliest``."""
+    """The client's cursor can't be continued: take the snapshot; the stream goes on from ``earliest``.
+
+    A terminal's stream goes on with a `terminal-snapshot`, unless the terminal is ``gone``.
+    """
 
     reason: Literal["trimmed", "epoch", "future", "gone"]
     session_id: Identifier | UnsetType = UNSET
-    earliest: Cursor | UnsetType = UNSET
+    terminal_id: Identifier | UnsetType = UNSET
+    earliest: StreamCursor | UnsetType = UNSET
 
 
 class StreamClosing(FrameBase, frozen=True, kw_only=True, tag="stream-closing"):

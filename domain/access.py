@@ -18,6 +18,7 @@ PEERS_REMEMBERED = 1024
 
 # What the holder of any credential may do about itself.
 _OWN_PATHS = frozenset({"/api/whoami", "/api/logout"})
+_TERMINAL_PATH = re.compile(r"/api/terminals?(?:/|\Z)").match
 _SESSION_PATH = re.compile(r"/api/session/([^/]+)(?:/|\Z)").match
 
 
@@ -49,6 +50,10 @@ def require_access(principal: Principal, *, method: str, path: str) -> None:
     if principal.scope == "read":
         if method not in SAFE_METHODS:
             raise InsufficientScope("This token may only read. Use a token of the scope `full`.")
+        return
+    if _TERMINAL_PATH(path):  # which of them, `Terminals.visible` decides
+        if method not in SAFE_METHODS:
+            raise InsufficientScope("A token of one session may watch its terminals, and not use them.")
         return
     match = _SESSION_PATH(path)
     if match is None or not is_identifier(match[1]):

@@ -30,6 +30,7 @@ from domain.places import Places
 from domain.ports import AgentLauncher, EventLog, Workspace
 from domain.prompts import accepted, check_prompt, check_room, command_sent, first_title
 from domain.reading import session_view
+from domain.terminals import Terminals
 from domain.turns import Turns
 
 T = TypeVar("T")
@@ -54,6 +55,7 @@ class Sessions:
         launcher: AgentLauncher,
         workspace: Workspace,
         places: Places,
+        terminals: Terminals,
         limits: Limits,
     ) -> None:
         self._log = log
@@ -62,6 +64,7 @@ class Sessions:
         self._launcher = launcher
         self._places = places
         self._workspace = workspace
+        self._terminals = terminals
         self._limits = limits
 
     async def open(self, request: CreateSession) -> views.Session:
@@ -152,12 +155,13 @@ class Sessions:
         return await self._view(session_id)
 
     async def delete(self, session_id: SessionId, *, discard_worktree: bool = False) -> views.SessionRemoved:
-        """End a session's processes and delete it, and its worktree, if that is clean or to be discarded.
+        """End a session's processes and terminals and delete it, and its worktree, if that is clean or to be discarded.
 
         Raises SessionNotFound, LogFull.
         """
         owner = await self._owners.get(session_id)
         await owner.close()
+        await self._terminals.end_session(session_id)
         await self._owners.settle(owner, owner.record(SessionDeleted()))
         self._owners.drop(session_id)
         await self._turns.forget(session_id)

@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from msgspec import UNSET, Struct
 
 from contracts.events import Event, TerminalClosed, TerminalCreated, TerminalOwner
+from contracts.terminals import InputTaken, TerminalRemoved, TypeInput
 from domain.access import Principal
 from domain.errors import (
     SessionNotFound,
@@ -106,6 +107,8 @@ class Terminals:
         self._clock = clock
         self._tasks = tasks
         self._most = most
+        self.inputs = 0
+        """How often something was typed since the start."""
         self._opening = 0
         self._held: dict[str, Held] = {}
 
@@ -190,12 +193,22 @@ class Terminals:
         """
         await self._end(self._find(terminal_id))
 
-    async def remove(self, terminal_id: str) -> None:
+    async def remove(self, terminal_id: str) -> TerminalRemoved:
         """End a terminal if it runs, and forget it with its output. Raises as `end` does."""
         held = self._find(terminal_id)
         await self._end(held)
         if self._held.get(terminal_id) is held:
             await self._forget(held)
+        return removed(terminal_id)
+
+    async def type(self, terminal_id: str, typed: TypeInput) -> InputTaken:
+        """Type into a terminal, once and in order for each client, as `Terminal.write` does.
+
+        Raises TerminalNotFound, TerminalOver, InputGap, InputRefused, TerminalUnavailable.
+        """
+        acked = await self._find(terminal_id).terminal.write(typed.client_id, typed.seq, typed.octets)
+        self.inputs += 1
+        return InputTaken(terminal_id=terminal_id, acked=acked)
 
     async def end_turn(self, session_id: SessionId) -> None:
         """End what the session's agent opened: its turn is over. Never raises."""
@@ -222,8 +235,10 @@ class Terminals:
         return Size(state.cols, state.rows)
 
     def enter(self, terminal_id: str, viewer_id: str) -> Callable[[], None]:
-        """Note that a viewer looks; return what notes that it no longer does. Raises TerminalNotFound."""
-        held = self._find(terminal_id)
+        """Note that a viewer looks; return what notes that it no longer does."""
+        held = self._held.get(terminal_id)
+        if held is None:  # removed since
+            return _nothing
         held.viewers.enter(viewer_id)
 
         def leave() -> None:
@@ -400,6 +415,11 @@ class Terminals:
         async with anyio.create_task_group() as tasks:
             for held in all_held:
                 tasks.start_soon(safely, held)
+
+
+def removed(terminal_id: str) -> TerminalRemoved:
+    """Return the answer to a removal."""
+    return TerminalRemoved(message="The terminal was ended and removed.", terminal_id=terminal_id)
 
 
 def _if_open(closed: TerminalClosed, terminals: Sequence[str]) -> Sequence[Event]:

@@ -38,6 +38,7 @@ from domain.questions import command_action, describe, pending, withdrawn
 from domain.retention import Retention
 from domain.rules import Rules
 from domain.state import SessionState, interrupted
+from domain.terminals import Terminals
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Turns:
         retention: Retention,
         rules: Rules,
         proposals: Proposals,
+        terminals: Terminals,
         tasks: TaskGroup,
     ) -> None:
         self.draining = False
@@ -68,6 +70,7 @@ class Turns:
         self._searched_modes = frozenset(one.mode for one in launcher.profiles() if one.detects_operations)
         self._answers: dict[SessionId, Answer] = {}
         self._proposals = proposals
+        self._terminals = terminals
         self._owners = owners
         self._launcher = launcher
         self._retention = retention
@@ -184,6 +187,7 @@ class Turns:
                 end = await self._run(owner, running)
                 if end is None:
                     continue
+                await self._terminals.end_turn(owner.state.session_id)
                 owner.answers.clear()  # what its agent did not ask again allows nothing that follows
                 if end.stop_reason == "interrupted" and await self._leave_waiting(owner):
                     return
@@ -196,6 +200,7 @@ class Turns:
         except Exception as error:
             logger.exception("session %s stopped; it is folded anew from the log", owner.state.session_id)
             self._owners.lose(owner, error)
+            await self._terminals.end_turn(owner.state.session_id)
         finally:
             owner.driving = None
             done.set()

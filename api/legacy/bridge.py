@@ -20,7 +20,8 @@ from api.legacy.messages import ACTIONS, TYPES, Messages, complaint
 from api.legacy.policy import CHAT_PATH, EVENTS_SUCCESSOR, Legacy
 from api.parameters import MOST_SESSIONS
 from api.problems import of_domain
-from api.streams import CloseReason, Source, Stream, Streams
+from api.sources import SessionSource
+from api.streams import CloseReason, Stream, Streams
 from api.version import VERSION
 from contracts.codec import MalformedBody, decode_body, encode
 from contracts.legacy import (
@@ -62,7 +63,7 @@ CLOSINGS: dict[CloseReason, tuple[int, str]] = {
 
 
 class _Subscription(Struct):
-    source: Source
+    source: SessionSource
     after: int
     news: bool = True
     end_watch: Callable[[], None] = lambda: None
@@ -203,7 +204,7 @@ class Bridge:
         )
         await self._say(subscribed)  # before the first event of it
         if known is None:
-            source = self._streams.session_source(session_id, head.epoch, TYPES)
+            source = self._streams.session_source(session_id, head, TYPES)
             subscription = self._subscriptions[session_id] = _Subscription(source, after)
             subscription.end_watch = source.watch(partial(self._news, subscription), _never)
             self._stream.wake()

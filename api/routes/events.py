@@ -2,8 +2,7 @@
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.status_codes import HTTP_204_NO_CONTENT
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp
 
 from api.gates import GatedRequest
 from api.openapi import event_stream, problems
@@ -13,12 +12,18 @@ from api.parameters import (
     LastEventId,
     SessionIdParameter,
     SessionIds,
+    StreamAfterCursor,
+    StreamLastEventId,
+    TerminalIds,
     Types,
     choose_cursor,
     choose_sessions,
+    choose_stream_cursor,
+    choose_terminals,
     choose_types,
 )
 from api.services import Services
+from api.streams import nothing
 from contracts import views
 from domain.ids import SessionId
 from domain.reading import Opening, StoreOpening
@@ -54,7 +59,7 @@ class SessionEvents(Controller):
         cursor, member = choose_cursor(last_event_id, after)
         opening = await services.reading.open_stream(SessionId(session_id), cursor, member=member)
         if not follow and _at_head(opening):
-            return _nothing
+            return nothing
         return services.streams.session(
             SessionId(session_id), opening, holder=request.auth, types=chosen, follow=follow
         )
@@ -78,26 +83,27 @@ class StoreEvents(Controller):
         self,
         request: GatedRequest,
         services: NamedDependency[Services],
-        last_event_id: LastEventId = "",
-        after: AfterCursor = "",
+        last_event_id: StreamLastEventId = "",
+        after: StreamAfterCursor = "",
         sessions: SessionIds = "",
+        terminals: TerminalIds = "",
         follow: Follow = True,
         types: Types = "",
     ) -> ASGIApp:
-        """Stream the events of chosen sessions, or the lifecycle events of all, on one connection."""
+        """Stream the events of chosen sessions, or the lifecycle events of all, on one connection.
+
+        Beside them the output of chosen terminals, each without a gap; at the end of one comes `terminal-closed`.
+        """
         chosen_types, chosen = choose_types(types), choose_sessions(sessions)
-        cursor, member = choose_cursor(last_event_id, after)
+        cursor, offsets, member = choose_stream_cursor(last_event_id, after)
         opening = await services.reading.open_store_stream(chosen, cursor, member=member)
-        if not follow and _at_head(opening) and not opening.gone:
-            return _nothing
-        return services.streams.store(opening.sessions, opening, holder=request.auth, types=chosen_types, follow=follow)
+        sources, gone = services.terminal_sources.choose(choose_terminals(terminals), offsets)
+        if not follow and _at_head(opening) and not opening.gone and not gone and all(one.at_head for one in sources):
+            return nothing
+        return services.streams.store(
+            opening, holder=request.auth, types=chosen_types, follow=follow, terminals=sources, gone=gone
+        )
 
 
 def _at_head(opening: Opening | StoreOpening) -> bool:
     return opening.start.reset is None and opening.start.after == opening.head.seq
-
-
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    del scope, receive
-    await send({"type": "http.response.start", "status": HTTP_204_NO_CONTENT, "headers": []})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})

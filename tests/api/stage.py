@@ -40,12 +40,13 @@ from domain.retention import Retention
 from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
+from domain.terminals import NewTerminal, Terminals
 from domain.turns import Turns
 from infrastructure.clock import SystemClock
 from infrastructure.eventlogs.memory import MemoryEventLog
 from infrastructure.tokens import FileCredentials
 from tests.access.stage import RecordedAudit
-from tests.fakes import FakeDiffer, FakeFiles, FakeWorkspace, FakeWorktrees
+from tests.fakes import FakeDiffer, FakeFiles, FakeScreens, FakeTerminals, FakeWorkspace, FakeWorktrees
 
 TOKEN = "the-token-of-these-tests-is-no-secret-at-all"
 WORKING_DIR = "/srv/project"
@@ -163,6 +164,7 @@ class Stage:
         self.asking_id = ""
         self.approval_id = ""
         self.project_id = ""
+        self.terminal_ids: list[str] = []
         self.core: Core
         self._app: Any = None
 
@@ -188,6 +190,19 @@ class Stage:
         rules = Rules(policy=Policy(POLICY), system=system, clock=clock, audit=audit, approval_ms=1 << 40)
         files = FakeFiles(a=b"one\ntwo\n")
         proposals = Proposals(owners=owners, files=files, differ=FakeDiffer(), clock=clock)
+        workspace = OneDirectory(WORKING_DIR)
+        programs, screens = FakeTerminals(clock), FakeScreens()
+        programs.greeting = b"$ "
+        terminals = Terminals(
+            host=programs,
+            screens=screens,
+            owners=owners,
+            system=system,
+            workspace=workspace,
+            clock=clock,
+            tasks=tasks,
+            most=1 << 20,
+        )
         turns = Turns(
             log=log,
             owners=owners,
@@ -195,9 +210,9 @@ class Stage:
             retention=retention,
             rules=rules,
             proposals=proposals,
+            terminals=terminals,
             tasks=tasks,
         )
-        workspace = OneDirectory(WORKING_DIR)
         places = Places(log=log, workspace=workspace, worktrees=FakeWorktrees(WORKING_DIR), system=system)
         sessions = Sessions(
             log=log,
@@ -206,6 +221,7 @@ class Stage:
             launcher=launcher,
             workspace=workspace,
             places=places,
+            terminals=terminals,
             limits=Limits(prompt_bytes=256 * 1024, queue=32),
         )
         credentials = LastingCredentials(files=FilesInMemory(), clock=clock, monotonic=time.monotonic)
@@ -248,6 +264,8 @@ class Stage:
                 retention_ms=1 << 40,
             ),
             exports=Exports(log=log),
+            terminals=terminals,
+            screens=screens,
             tasks=tasks,
         )
         self.core = core
@@ -256,12 +274,18 @@ class Stage:
         self.project_id = (await core.projects.create(CreateProject(name="P", root_dir=WORKING_DIR))).project_id
         self.session_ids = [await self._seed(sessions, command) for command in (LONG, WAIT, "say all there is")]
         self.asking_id = await self._seed(sessions, ASKED)
+        self.terminal_ids = [await self._open_terminal(terminals, one) for one in (None, self.session_ids[1])]
+        programs.opened[-1].exit(3)
         with anyio.fail_after(5):
             while not (questions := await core.approvals.pending(SessionId(self.asking_id))):
                 await anyio.lowlevel.checkpoint()
         self.approval_id = questions[0].approval_id
         (sent,) = (await log.read(SessionId(self.session_ids[0]), after=0, limit=9, types={"command-sent"})).events
         self.blob_id = msgspec.json.decode(sent.data)["command"]["blobId"]
+
+    async def _open_terminal(self, terminals: Terminals, session_id: str | None) -> str:
+        wanted = NewTerminal(session_id=None if session_id is None else SessionId(session_id))
+        return (await terminals.open(wanted)).state.plan.terminal_id
 
     async def _seed(self, sessions: Sessions, command: str) -> str:
         session = await sessions.open(CreateSession(mode="shell"))

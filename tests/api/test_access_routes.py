@@ -49,6 +49,9 @@ async def gates(door: Door) -> Gates:
         legacy=unused,
         receipts=unused,
         uploads=unused,
+        terminals=unused,
+        terminal_sources=unused,
+        screens=unused,
     )
     return Gates(
         Litestar(

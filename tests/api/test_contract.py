@@ -48,6 +48,7 @@ SECRET = validator(COMPONENTS["Login"]["oneOf"][1]["properties"]["token"], {})
 KNOWN = {
     "createSession": {"mode": (MODE, "shell"), "workingDir": (PATH, WORKING_DIR)},
     "moveSession": {"workingDir": (PATH, WORKING_DIR)},
+    "openTerminal": {"mode": (MODE, "shell"), "workingDir": (PATH, WORKING_DIR)},
     "createProject": {"rootDir": (PATH, WORKING_DIR)},
     "updateProject": {"rootDir": (PATH, WORKING_DIR)},
     "logIn": {"token": (SECRET, TOKEN)},
@@ -68,10 +69,13 @@ def restart() -> None:
 
 @SCHEMA.hook
 def map_path_parameters(context: Any, path_parameters: Any) -> Any:
-    """Let most well-formed ids be those of sessions and projects that exist, so that more than a 404 is tried."""
+    """Let most well-formed ids be of what exists, so that more than a 404 is tried."""
     project_id = str((path_parameters or {}).get("projectId", ""))
     if context.operation.method != "delete" and is_identifier(project_id) and len(project_id) % 4:
         return {**path_parameters, "projectId": STAGE.project_id}
+    terminal_id = str((path_parameters or {}).get("terminalId", ""))
+    if context.operation.method != "delete" and is_identifier(terminal_id) and len(terminal_id) % 4:
+        return {**path_parameters, "terminalId": STAGE.terminal_ids[len(terminal_id) % 2]}
     session_id = str((path_parameters or {}).get("sessionId", ""))
     if context.operation.method != "delete" and is_identifier(session_id) and len(session_id) % 4:
         known = {"sessionId": STAGE.session_ids[len(session_id) % 3]}

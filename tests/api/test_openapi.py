@@ -20,6 +20,7 @@ from api.reference import event_reference, settings_reference
 from contracts import catalog
 from contracts.codec import decode_event, encode
 from contracts.events import SessionEvent, StreamFrame
+from contracts.terminals import TerminalFrame
 from domain.ids import SessionId
 from domain.ports import Recorded
 from tests.factories import make
@@ -32,6 +33,7 @@ BUILT = build_documents(APP)
 CANONICAL = msgspec.json.decode(BUILT["openapi-3.2.json"])
 COMPONENTS = CANONICAL["components"]["schemas"]
 STREAMS = ("/api/session/{sessionId}/events", "/api/events")
+TERMINAL_STREAM = "/api/terminal/{terminalId}/events"
 CURSOR = "k7wq2mzr5tdn4.17"
 
 a_few_seeds = settings(
@@ -154,7 +156,9 @@ def test_no_parameter_may_be_null() -> None:
 def test_generators_are_told_the_payload_of_a_stream() -> None:
     document = msgspec.json.decode(BUILT["openapi.json"])
 
-    for path, union in zip(STREAMS, ("SessionStreamItem", "StreamItem"), strict=True):
+    for path, union in zip(
+        (*STREAMS, TERMINAL_STREAM), ("SessionStreamItem", "StreamItem", "TerminalStreamItem"), strict=True
+    ):
         media = document["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]
         assert media == {"schema": {"$ref": catalog.REFERENCE + union}}
     assert b"itemSchema" not in BUILT["openapi.json"]
@@ -183,7 +187,8 @@ def test_an_event_goes_over_a_stream_as_published_and_comes_back_equal(name: str
 
 @pytest.mark.parametrize("name", catalog.FRAMES)
 def test_a_frame_goes_over_a_stream_as_published(name: str) -> None:
-    items = [validator(media_of(path)["itemSchema"], COMPONENTS) for path in STREAMS]
+    streams = (STREAMS[1] if name.startswith("terminal-") else STREAMS[0], TERMINAL_STREAM)
+    items = [validator(media_of(path)["itemSchema"], COMPONENTS) for path in streams]
 
     @a_few_seeds
     @given(seed=st.integers(0, 2**32 - 1))
@@ -193,7 +198,7 @@ def test_a_frame_goes_over_a_stream_as_published(name: str) -> None:
 
         for item in items:
             item.validate(block)
-        assert msgspec.json.decode(block["data"], type=StreamFrame) == built
+        assert msgspec.json.decode(block["data"], type=StreamFrame | TerminalFrame) == built
 
     check()
 

@@ -8,6 +8,7 @@ import pytest
 from contracts import catalog
 from contracts.codec import encode
 from contracts.events import EVENT_BYTES, Event, StreamFrame
+from contracts.terminals import TerminalFrame
 from tests.schemas import validator
 
 SAMPLES = {
@@ -15,7 +16,7 @@ SAMPLES = {
     for path in sorted(Path(__file__).parents[2].joinpath("openapi", "examples").glob("*.json"))
 }
 COMPONENTS = catalog.components()
-DECODE = msgspec.json.Decoder(Event | StreamFrame).decode
+DECODE = msgspec.json.Decoder(Event | StreamFrame | TerminalFrame).decode
 
 
 def test_every_event_and_frame_has_a_sample() -> None:

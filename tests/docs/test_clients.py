@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
@@ -43,6 +44,16 @@ def test_the_curl_example_shows_what_the_prompt_printed(environment: dict[str, s
 
     assert '"content":"hello from curl\\n"' in printed
     assert "event: caught-up" in printed
+
+
+@pytest.mark.skipif(not which("curl"), reason="no curl")
+def test_the_example_of_a_terminal_shows_its_output_to_the_end(environment: dict[str, str]) -> None:
+    printed = run(["bash", "-s"], environment, example("bash"))
+
+    output = b"".join(b64decode(data) for data in re.findall(r'"type":"terminal-output".*"data":"([^"]*)"', printed))
+    assert b"42\r\nexit" in output
+    assert '"exitCode":0' in printed
+    assert "The terminal was ended and removed." in printed
 
 
 def test_the_python_example_prints_what_the_prompt_printed(environment: dict[str, str]) -> None:

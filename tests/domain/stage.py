@@ -31,6 +31,7 @@ from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.state import SessionState, apply, begin
 from domain.system import SystemLog
+from domain.terminals import Terminals
 from domain.turns import Turns
 from tests.access.stage import RecordedAudit
 from tests.factories import make_create
@@ -39,6 +40,8 @@ from tests.fakes import (
     FakeDiffer,
     FakeFiles,
     FakeLauncher,
+    FakeScreens,
+    FakeTerminals,
     FakeWorkspace,
     FakeWorktrees,
     FaultyEventLog,
@@ -52,12 +55,20 @@ LIMITS = {
     "retention_bytes": 1 << 30,
     "retention_ms": 1 << 40,
     "approval_ms": 60_000,
+    "terminals": 50,
 }
 
 
 class Stage:
     def __init__(
-        self, tasks: TaskGroup, *, play: Play, log: FaultyEventLog | None, rules: Sequence[Rule], **limits: int
+        self,
+        tasks: TaskGroup,
+        *,
+        play: Play,
+        log: FaultyEventLog | None,
+        programs: FakeTerminals | None = None,
+        rules: Sequence[Rule],
+        **limits: int,
     ) -> None:
         self.tasks = tasks
         self.log = log or FaultyEventLog()
@@ -87,6 +98,18 @@ class Stage:
         )
         self.files = FakeFiles()
         self.proposals = Proposals(owners=self.owners, files=self.files, differ=FakeDiffer(), clock=self.clock)
+        self.programs = programs or FakeTerminals(self.clock)
+        self.screens = FakeScreens()
+        self.terminals = Terminals(
+            host=self.programs,
+            screens=self.screens,
+            owners=self.owners,
+            system=self.system,
+            workspace=self.workspace,
+            clock=self.clock,
+            tasks=tasks,
+            most=limits.pop("terminals"),
+        )
         self.turns = Turns(
             log=self.log,
             owners=self.owners,
@@ -94,6 +117,7 @@ class Stage:
             retention=self.retention,
             rules=self.rules,
             proposals=self.proposals,
+            terminals=self.terminals,
             tasks=tasks,
         )
         self.worktrees = FakeWorktrees(*self.workspace.paths)
@@ -108,6 +132,7 @@ class Stage:
             launcher=self.launcher,
             workspace=self.workspace,
             places=self.places,
+            terminals=self.terminals,
             limits=Limits(**limits),
         )
         self.commands = Commands(
@@ -174,12 +199,17 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    *, play: Play = answer, log: FaultyEventLog | None = None, rules: Sequence[Rule] = (), **limits: int
+    *,
+    play: Play = answer,
+    log: FaultyEventLog | None = None,
+    programs: FakeTerminals | None = None,
+    rules: Sequence[Rule] = (),
+    **limits: int,
 ) -> AsyncIterator[Stage]:
     """Open the sessions of one server; at the end it is gone, as if killed."""
     with fail_after(10):
         async with create_task_group() as tasks:
-            stage = Stage(tasks, play=play, log=log, rules=rules, **limits)
+            stage = Stage(tasks, play=play, log=log, programs=programs, rules=rules, **limits)
             yield stage
             stage.turns.draining = True  # who is killed records nothing on the way out
             tasks.cancel_scope.cancel()

@@ -23,29 +23,20 @@ from domain.errors import (
 )
 from domain.ids import SessionId
 from domain.system import SYSTEM
-from domain.terminals import ENDED_KEPT, ENDED_KEPT_MS, NewTerminal, Terminals
+from domain.terminals import ENDED_KEPT, ENDED_KEPT_MS, NewTerminal
 from domain.viewers import Size
 from tests.domain.stage import Stage, of, staged, turns
-from tests.fakes import FakeScreens, FakeTerminal, FakeTerminals, FaultyEventLog
+from tests.fakes import FakeTerminal, FakeTerminals, FaultyEventLog
 
 
 class House:
     """One server's terminals; the programs in `programs` outlive it."""
 
-    def __init__(self, stage: Stage, programs: FakeTerminals, most: int) -> None:
+    def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.programs = programs
-        self.screens = FakeScreens()
-        self.terminals = Terminals(
-            host=programs,
-            screens=self.screens,
-            owners=stage.owners,
-            system=stage.system,
-            workspace=stage.workspace,
-            clock=stage.clock,
-            tasks=stage.tasks,
-            most=most,
-        )
+        self.programs = stage.programs
+        self.screens = stage.screens
+        self.terminals = stage.terminals
 
     async def open(self, session_id: SessionId | None = None, **members: Any) -> FakeTerminal:
         terminal = await self.terminals.open(NewTerminal(session_id=session_id, **members))
@@ -67,8 +58,8 @@ class House:
 async def housed(
     programs: FakeTerminals | None = None, log: FaultyEventLog | None = None, most: int = 50
 ) -> AsyncIterator[House]:
-    async with staged(log=log) as stage:
-        house = House(stage, programs or FakeTerminals(stage.clock), most)
+    async with staged(log=log, programs=programs, terminals=most) as stage:
+        house = House(stage)
         await stage.sessions.recover()
         await house.terminals.recover()
         yield house
