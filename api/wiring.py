@@ -123,7 +123,6 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         checkouts = data_dir.folder("worktrees")
         workspace = Workspace(roots=settings.roots, closed=data_dir.path, worktrees=checkouts)
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        host = stack.enter_context(closing(_terminal_host(settings, data_dir, workspace, clock, tasks)))
         stack.callback(tasks.cancel_scope.cancel)
         launcher = _launcher(settings, workspace, tasks)
         system = SystemLog(log=log, clock=clock)
@@ -153,7 +152,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         proposals = Proposals(owners=owners, files=files, differ=differ, clock=clock)
         screens = LastOutput()
         terminals = Terminals(
-            host=host,
+            host=_terminal_host(settings, data_dir, workspace, clock, tasks),
             screens=screens,
             owners=owners,
             system=system,
