@@ -1,0 +1,1 @@
+"""What terminals show: an emulator in a process of its own."""
