@@ -45,10 +45,11 @@ from infrastructure.datadir import DataDir, RunningServer, running_server
 from infrastructure.eventlogs.sqlite import SqliteEventLog
 from infrastructure.files.differ import UnifiedDiffer
 from infrastructure.files.workspace_files import JournaledFiles
-from infrastructure.last_output import LastOutput
 from infrastructure.machine import HostMachine
 from infrastructure.processes.environment import ALLOWED, minimal_environment
 from infrastructure.processes.process import Limits as ProcessLimits
+from infrastructure.screens.drawer import Drawer
+from infrastructure.screens.screens import GhosttyScreens
 from infrastructure.terminals.host import HeldTerminals
 from infrastructure.tokens import FileCredentials, owner_token
 from infrastructure.workspace import Workspace
@@ -122,6 +123,8 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         )
         checkouts = data_dir.folder("worktrees")
         workspace = Workspace(roots=settings.roots, closed=data_dir.path, worktrees=checkouts)
+        drawer = Drawer(environment=_environment(settings))
+        stack.push_async_callback(drawer.aclose)  # behind the tasks, which keep what is drawn when they are cancelled
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         launcher = _launcher(settings, workspace, tasks)
@@ -150,7 +153,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
         )
         differ = UnifiedDiffer(folder=data_dir.path / "diffs", environment=_environment(settings))
         proposals = Proposals(owners=owners, files=files, differ=differ, clock=clock)
-        screens = LastOutput()
+        screens = GhosttyScreens(data_dir.folder("terminals"), drawer=drawer, clock=clock, tasks=tasks)
         terminals = Terminals(
             host=_terminal_host(settings, data_dir, workspace, clock, tasks),
             screens=screens,
