@@ -17,12 +17,15 @@ from anyio.abc import TaskGroup
 from api.settings import Settings
 from contracts.views import Agent as AgentProfile
 from domain.access import FailedAttempts
+from domain.agent_files import AgentFiles
 from domain.approvals import Approvals
 from domain.commands import Commands
 from domain.contexts import Contexts
 from domain.copies import Copies
+from domain.desk import Workshop
 from domain.doorkeeper import Doorkeeper
 from domain.exports import Exports
+from domain.operations.carrying import Locks
 from domain.operations.proposals import Proposals
 from domain.owners import Owners
 from domain.places import Places
@@ -164,6 +167,8 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             tasks=tasks,
             most=settings.terminals,
         )
+        locks = Locks()
+        agent_files = AgentFiles(owners=owners, files=files, workspace=workspace, proposals=proposals, locks=locks)
         turns = Turns(
             log=log,
             owners=owners,
@@ -171,7 +176,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             retention=retention,
             rules=rules,
             proposals=proposals,
-            terminals=terminals,
+            workshop=Workshop(agent_files, terminals),
             tasks=tasks,
         )
         sessions = Sessions(
@@ -195,6 +200,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             proposals=proposals,
             commands=commands,
             clock=clock,
+            locks=locks,
             retention_ms=int(settings.retention_seconds * 1000),
         )
         doorkeeper = Doorkeeper(

@@ -1,34 +1,48 @@
 """What a session offers to its agent: its log, and the humans who may be asked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from contracts.events import (
     ApprovalConfirmed,
     ApprovalRequest,
     Event,
+    Location,
     OptionKind,
     RunStarted,
     SessionError,
     SessionStatus,
+    ToolCall,
 )
+from domain.agent_files import AgentFiles
+from domain.errors import OutsideRoots, PathOutside, TerminalNotFound
+from domain.ids import make_id
 from domain.owner import Answered, Owner
 from domain.policy import Action
-from domain.ports import Asking, Emit, Permission
+from domain.ports import Asking, Emit, Permission, TerminalOutput, TerminalState
 from domain.questions import describe, permission, subject
 from domain.rules import Rules
+from domain.terminals import NewTerminal, Terminals
 from domain.tools import tool_action
 
 Ask = Callable[[ApprovalRequest], Awaitable[ApprovalConfirmed | None]]
 Settle = Callable[[Awaitable[None]], Awaitable[None]]
 
 
+class Workshop(Struct, frozen=True):
+    """What agents work with beside their own tools."""
+
+    files: AgentFiles
+    terminals: Terminals
+
+
 class SessionDesk:
     """The desk of one live session; *emit*, *ask* and *settle* are its owner's."""
 
-    def __init__(self, *, owner: Owner, rules: Rules, emit: Emit, ask: Ask, settle: Settle) -> None:
+    def __init__(self, *, owner: Owner, rules: Rules, workshop: Workshop, emit: Emit, ask: Ask, settle: Settle) -> None:
         self._owner = owner
+        self._workshop = workshop
         self._rules = rules
         self._emit = emit
         self._ask = ask
@@ -68,6 +82,75 @@ class SessionDesk:
         if outcome is None:
             return None if self._is_stopped(turn.turn_id) else permission(asking.options, "reject-once", None)
         return permission(asking.options, _kind(question, outcome), outcome)
+
+    async def read_text(self, path: str, *, line: int | None = None, limit: int | None = None) -> str:
+        try:
+            text = await self._workshop.files.read(self._owner, path)
+        except (OutsideRoots, PathOutside) as error:
+            await self._refused("read", path)
+            raise PathOutside(str(error), member="path") from error
+        turn = self._owner.state.turn
+        if turn is not None and not self._is_told(path):
+            call = ToolCall(
+                turn_id=turn.turn_id,
+                tool_call_id=make_id(),
+                title=f"Read {path}",
+                kind="read",
+                status="completed",
+                locations=[Location(path=path)],
+            )
+            await self.emit(call)
+        if line is None and limit is None:
+            return text
+        first = max(line or 1, 1) - 1
+        return "".join(text.splitlines(keepends=True)[first : None if limit is None else first + max(limit, 0)])
+
+    async def write_text(self, path: str, text: str) -> None:
+        try:
+            await self._workshop.files.write(self._owner, path, text)
+        except PathOutside:
+            await self._refused("write", path)
+            raise
+
+    async def open_terminal(
+        self, command: Sequence[str], *, working_dir: str | None, environment: Mapping[str, str]
+    ) -> str:
+        wanted = NewTerminal(
+            session_id=self._owner.state.session_id,
+            owner="agent",
+            mode=self._owner.state.mode,
+            working_dir=working_dir,
+            command=command,
+            environment=environment,
+        )
+        return (await self._workshop.terminals.open(wanted)).state.plan.terminal_id
+
+    async def terminal_output(self, terminal_id: str, *, limit: int) -> tuple[TerminalOutput, TerminalState]:
+        terminal = self._own(terminal_id).get(terminal_id)
+        state = terminal.state
+        return await terminal.read(after=max(state.earliest, state.offset - limit), limit=limit), state
+
+    async def wait_terminal(self, terminal_id: str) -> TerminalState:
+        return await self._own(terminal_id).wait(terminal_id)
+
+    async def end_terminal(self, terminal_id: str) -> None:
+        await self._own(terminal_id).end(terminal_id)
+
+    def _own(self, terminal_id: str) -> Terminals:
+        """Return the terminals, if this one is the session's."""
+        plan = self._workshop.terminals.get(terminal_id).state.plan
+        if plan.session_id != self._owner.state.session_id:
+            raise TerminalNotFound(terminal_id)
+        return self._workshop.terminals
+
+    async def _refused(self, what: str, path: str) -> None:
+        reason = f"The agent wanted to {what} {path}, which lies outside of where it may."
+        await self.emit(SessionError(error=reason, code="path-outside", recoverable=True))
+
+    def _is_told(self, path: str) -> bool:
+        """Say whether a tool call that is at work names the path."""
+        calls = self._owner.state.open_tool_calls
+        return any(place.path == path for call in calls if call.locations is not UNSET for place in call.locations)
 
     def _is_stopped(self, turn_id: str) -> bool:
         return self._owner.closing or self._owner.cancelled == turn_id

@@ -8,10 +8,9 @@ import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from weakref import WeakValueDictionary
 
-from anyio import CancelScope, Lock, to_thread
-from msgspec import Struct, UnsetType
+from anyio import CancelScope, to_thread
+from msgspec import UnsetType
 from msgspec.structs import replace
 
 from contracts import views
@@ -38,6 +37,7 @@ from domain.errors import (
 )
 from domain.ids import SessionId
 from domain.known_plans import KnownPlan
+from domain.operations.carrying import Locks, Note, decode_note
 from domain.operations.parsing import find
 from domain.operations.planning import aim, built_upon, changes_of, hash_of, name_of, paths_of, work_out
 from domain.operations.proposals import Proposals
@@ -57,16 +57,6 @@ NOT_RUN = {"asked": "It waits for an answer.", "denied": "A rule forbids this co
 _decode_plan = decoder(views.Plan)
 
 
-class Note(Struct, frozen=True):
-    """What is needed to tell the log how a change ended: since which seq it was at work, and its results."""
-
-    since: int
-    results: list[OperationResult]
-
-
-_decode_note = decoder(Note)
-
-
 class Plans:
     """The plans of all sessions. Of those in one directory one is carried out or undone at a time; others wait."""
 
@@ -79,6 +69,7 @@ class Plans:
         proposals: Proposals,
         commands: Commands,
         clock: Clock,
+        locks: Locks,
         retention_ms: int,
     ) -> None:
         self._log = log
@@ -88,7 +79,7 @@ class Plans:
         self._commands = commands
         self._clock = clock
         self._retention_ms = retention_ms
-        self._locks: WeakValueDictionary[PlanKey | str, Lock] = WeakValueDictionary()
+        self._locks = locks
         self._at_work: set[PlanKey] = set()
 
     async def preview(self, session_id: SessionId, request: PreviewOperations) -> views.OperationsPreviewed:
@@ -131,7 +122,7 @@ class Plans:
         async with self._alone(key) as (owner, plan):
             _check_state(owner.state, plan_id, {"executed"}, "there is nothing to undo")
             with CancelScope(shield=True):
-                note = _decode_note(await self._files.note(key))
+                note = decode_note(await self._files.note(key))
                 results = [result for result in note.results if result.success and result.operation != "command"]
                 try:
                     await self._files.undo(key, note=encode(Note(owner.state.seq, results)))
@@ -144,7 +135,7 @@ class Plans:
         """Put right what a crash left of plans at work, tell the log, and drop what is no longer kept. Never raises."""
         try:
             for key in {each.key: None for each in await self._files.recover()}:
-                async with self._lock(key):
+                async with self._locks.of(key):
                     await self._put_right(key)
             for session_id in await self._files.kept():
                 await self._tidy(session_id)
@@ -246,17 +237,13 @@ class Plans:
         """Yield the session's owner and the plan, while nobody else changes files in its directory."""
         _known((await self._owners.get(key.session_id)).state, key.plan_id)
         plan = await self._load(key.session_id, key.plan_id)
-        async with self._lock(key), self._lock(plan.working_dir):
+        async with self._locks.of(key), self._locks.of(plan.working_dir):
             self._at_work.add(key)
             try:
                 await self._put_right(key)
                 yield await self._owners.get(key.session_id), plan
             finally:
                 self._at_work.remove(key)
-
-    def _lock(self, what: PlanKey | str) -> Lock:
-        """Return the lock of a plan or, to be taken after it, of a directory."""
-        return self._locks.setdefault(what, Lock())
 
     # Telling the log
 
@@ -310,7 +297,7 @@ class Plans:
             await self._files.forget(key.session_id)
             return
         known = next((plan for plan in owner.state.plans if plan.plan_id == key.plan_id), None)
-        note = _decode_note(unsettled.note)
+        note = decode_note(unsettled.note)
         if known is not None and unsettled.made:
             kind, state = (OperationsReverted, "reverted") if unsettled.undo else (OperationsExecuted, "executed")
             if known.state != state:

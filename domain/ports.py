@@ -361,108 +361,6 @@ class Emit(Protocol):
         """
 
 
-class Asking(Struct, frozen=True, kw_only=True):
-    """What an agent at work wants to be allowed: the tool call of ``tool_call_id``, emitted before.
-
-    ``command`` is what a human reads, unless the call's own input has the exact command. ``options`` are the agent's.
-    ``input`` is any JSON that tells this request from every other, without what is new each time the same is asked for
-    (ids). ``editable`` where the agent takes another command in its place.
-    """
-
-    tool_call_id: str
-    command: str
-    explanation: str
-    options: Sequence[ApprovalOption]
-    input: Any
-    editable: bool = False
-
-
-class Permission(Struct, frozen=True, kw_only=True):
-    """What an agent is told: ``option_id`` is the one of its own options that means this most nearly.
-
-    It is empty where the agent offered none that means yes, or no. ``custom_command`` is to run in place of what was
-    asked for.
-    """
-
-    approved: bool
-    option_id: str
-    custom_command: str | UnsetType = UNSET
-
-
-class Desk(Protocol):
-    """What a session offers to its agent."""
-
-    @property
-    def agent_session_id(self) -> str | None:
-        """The agent's own id of the session, as it said last (``session-updated.agentSessionId``); `None` at first.
-
-        Whoever has one resumes by it; who can't says so, and names the new one.
-        """
-
-    @property
-    def agent_mode(self) -> str | None:
-        """The mode of the agent's own that a human chose, or the agent itself; `None` for that of its profile.
-
-        It may change at any time; an agent looks before each turn.
-        """
-
-    async def emit(self, *events: Event) -> None:
-        """Record what happened, as `Emit` promises; ``exited`` is told only where no turn is at work."""
-
-    async def ask(self, asking: Asking) -> Permission | None:
-        """Return what the rules say, else what a human answers; several may be asked at once.
-
-        A yes is durable when this returns, and counts once. `None` where nobody answers before the time or the end of
-        the turn, or no turn runs. Cancelling the call withdraws the question. Raises as `emit` does.
-        """
-
-
-class Agent(Protocol):
-    """One session's agent: a program, or a shell."""
-
-    @property
-    def alive(self) -> bool:
-        """Whether anything that it started still lives: then it must be closed, not forgotten."""
-
-    async def run(self, turn: Turn) -> TurnEnd:
-        """Work on one turn until it is over, and emit all that happens meanwhile.
-
-        Emits `session-status` ``running`` with the pid as soon as a process works on it. Does not raise for what
-        the program does wrong: that is emitted as `session-error` and ends the turn with ``error``. Raises
-        AgentUnavailable when the program can't be started. Cancelling the calling task ends the
-        turn's processes, at the latest after a few seconds.
-        """
-
-    async def cancel(self) -> None:
-        """Stop the turn that `run` was called for, politely first; `run` then returns ``cancelled``.
-
-        Returns when the turn is over; does nothing when none runs.
-        """
-
-    async def close(self) -> None:
-        """End the agent and everything it started, background jobs included; returns when nothing of it is left.
-
-        A turn that runs ends as ``cancelled``.
-        """
-
-    async def fork(self, working_dir: str) -> str | None:
-        """Return the agent's own id of a copy of its session as it is now, to be resumed in *working_dir*.
-
-        `None` where it can't make one. Not to be called while a turn runs.
-        """
-
-
-@runtime_checkable  # Litestar looks whether what it injects is one
-class AgentLauncher(Protocol):
-    """Knows the agent profiles and makes agents."""
-
-    def profiles(self) -> Sequence[AgentProfile]:
-        """Return all profiles, those that can't start here included, with the reason."""
-
-    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, desk: Desk) -> Agent:
-        """Return the session's agent; nothing is started before its first turn. Raises UnknownMode."""
-
-
 class Workspace(Protocol):
     """The directories under which sessions may work."""
 
@@ -788,6 +686,138 @@ class Screens(Protocol):
 
     async def screen(self, terminal: Terminal) -> TerminalScreen:
         """Return what the terminal shows now. Raises TerminalUnavailable."""
+
+
+class Asking(Struct, frozen=True, kw_only=True):
+    """What an agent at work wants to be allowed: the tool call of ``tool_call_id``, emitted before.
+
+    ``command`` is what a human reads, unless the call's own input has the exact command. ``options`` are the agent's.
+    ``input`` is any JSON that tells this request from every other, without what is new each time the same is asked for
+    (ids). ``editable`` where the agent takes another command in its place.
+    """
+
+    tool_call_id: str
+    command: str
+    explanation: str
+    options: Sequence[ApprovalOption]
+    input: Any
+    editable: bool = False
+
+
+class Permission(Struct, frozen=True, kw_only=True):
+    """What an agent is told: ``option_id`` is the one of its own options that means this most nearly.
+
+    It is empty where the agent offered none that means yes, or no. ``custom_command`` is to run in place of what was
+    asked for.
+    """
+
+    approved: bool
+    option_id: str
+    custom_command: str | UnsetType = UNSET
+
+
+class Desk(Protocol):
+    """What a session offers to its agent."""
+
+    @property
+    def agent_session_id(self) -> str | None:
+        """The agent's own id of the session, as it said last (``session-updated.agentSessionId``); `None` at first.
+
+        Whoever has one resumes by it; who can't says so, and names the new one.
+        """
+
+    @property
+    def agent_mode(self) -> str | None:
+        """The mode of the agent's own that a human chose, or the agent itself; `None` for that of its profile.
+
+        It may change at any time; an agent looks before each turn.
+        """
+
+    async def emit(self, *events: Event) -> None:
+        """Record what happened, as `Emit` promises; ``exited`` is told only where no turn is at work."""
+
+    async def ask(self, asking: Asking) -> Permission | None:
+        """Return what the rules say, else what a human answers; several may be asked at once.
+
+        A yes is durable when this returns, and counts once. `None` where nobody answers before the time or the end of
+        the turn, or no turn runs. Cancelling the call withdraws the question. Raises as `emit` does.
+        """
+
+    async def read_text(self, path: str, *, line: int | None = None, limit: int | None = None) -> str:
+        """Return a file below a workspace root, from *line* on (the first is 1), up to *limit* lines.
+
+        It counts as read in the session's context. Raises FileNotFoundError, PathOutside, FilesUnavailable for what is
+        too large or no text.
+        """
+
+    async def write_text(self, path: str, text: str) -> None:
+        """Make or replace a file below the session's directory, as a plan that is carried out at once.
+
+        So it can be undone. Raises PathOutside, FilesUnavailable, FilesChanged, and as `emit` does.
+        """
+
+    async def open_terminal(
+        self, command: Sequence[str], *, working_dir: str | None, environment: Mapping[str, str]
+    ) -> str:
+        """Run a program in a terminal of the session, which ends with the turn; return its id.
+
+        Raises what tells why not: TowpathError.
+        """
+
+    async def terminal_output(self, terminal_id: str, *, limit: int) -> tuple[TerminalOutput, TerminalState]:
+        """Return up to *limit* bytes of what a terminal wrote last, and its state. Raises TerminalNotFound."""
+
+    async def wait_terminal(self, terminal_id: str) -> TerminalState:
+        """Return a terminal's state once its program is gone. Raises TerminalNotFound."""
+
+    async def end_terminal(self, terminal_id: str) -> None:
+        """End a terminal's program; its output stays readable for a while. Raises TerminalNotFound."""
+
+
+class Agent(Protocol):
+    """One session's agent: a program, or a shell."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything that it started still lives: then it must be closed, not forgotten."""
+
+    async def run(self, turn: Turn) -> TurnEnd:
+        """Work on one turn until it is over, and emit all that happens meanwhile.
+
+        Emits `session-status` ``running`` with the pid as soon as a process works on it. Does not raise for what
+        the program does wrong: that is emitted as `session-error` and ends the turn with ``error``. Raises
+        AgentUnavailable when the program can't be started. Cancelling the calling task ends the
+        turn's processes, at the latest after a few seconds.
+        """
+
+    async def cancel(self) -> None:
+        """Stop the turn that `run` was called for, politely first; `run` then returns ``cancelled``.
+
+        Returns when the turn is over; does nothing when none runs.
+        """
+
+    async def close(self) -> None:
+        """End the agent and everything it started, background jobs included; returns when nothing of it is left.
+
+        A turn that runs ends as ``cancelled``.
+        """
+
+    async def fork(self, working_dir: str) -> str | None:
+        """Return the agent's own id of a copy of its session as it is now, to be resumed in *working_dir*.
+
+        `None` where it can't make one. Not to be called while a turn runs.
+        """
+
+
+@runtime_checkable  # Litestar looks whether what it injects is one
+class AgentLauncher(Protocol):
+    """Knows the agent profiles and makes agents."""
+
+    def profiles(self) -> Sequence[AgentProfile]:
+        """Return all profiles, those that can't start here included, with the reason."""
+
+    def launch(self, session_id: SessionId, *, mode: str, working_dir: str, desk: Desk) -> Agent:
+        """Return the session's agent; nothing is started before its first turn. Raises UnknownMode."""
 
 
 class Clock(Protocol):

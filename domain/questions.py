@@ -84,7 +84,8 @@ def tool_question(
 
 def subject(asking: Asking, asked: Action) -> str:
     """Return a digest of all that an agent asks for: the same for the same, whenever it asks."""
-    whole = (asked.kind, asked.command, asking.command, sorted(asked.paths), asking.input)
+    what = asking.command if asked.command is None else asked.command
+    whole = (asked.kind, what, sorted(asked.paths), asking.input)
     return blake2b(encode_sorted(whole), digest_size=16).hexdigest()
 
 

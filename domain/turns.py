@@ -25,7 +25,7 @@ from contracts.events import (
 )
 from contracts.views import RunningTurn
 from domain.contexts import gather, whole_text
-from domain.desk import SessionDesk
+from domain.desk import SessionDesk, Workshop
 from domain.errors import AgentUnavailable, BlobNotFound, Draining, SessionNotFound, UnknownMode
 from domain.ids import SessionId, TurnId
 from domain.operations.answers import Answer
@@ -38,7 +38,6 @@ from domain.questions import command_action, describe, pending, withdrawn
 from domain.retention import Retention
 from domain.rules import Rules
 from domain.state import SessionState, interrupted
-from domain.terminals import Terminals
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ class Turns:
         retention: Retention,
         rules: Rules,
         proposals: Proposals,
-        terminals: Terminals,
+        workshop: Workshop,
         tasks: TaskGroup,
     ) -> None:
         self.draining = False
@@ -70,7 +69,7 @@ class Turns:
         self._searched_modes = frozenset(one.mode for one in launcher.profiles() if one.detects_operations)
         self._answers: dict[SessionId, Answer] = {}
         self._proposals = proposals
-        self._terminals = terminals
+        self._workshop = workshop
         self._owners = owners
         self._launcher = launcher
         self._retention = retention
@@ -94,6 +93,7 @@ class Turns:
         return SessionDesk(
             owner=owner,
             rules=self._rules,
+            workshop=self._workshop,
             emit=emit or partial(self.emit, owner),
             ask=partial(self.ask, owner),
             settle=partial(self._owners.settle, owner),
@@ -187,7 +187,7 @@ class Turns:
                 end = await self._run(owner, running)
                 if end is None:
                     continue
-                await self._terminals.end_turn(owner.state.session_id)
+                await self._workshop.terminals.end_turn(owner.state.session_id)
                 owner.answers.clear()  # what its agent did not ask again allows nothing that follows
                 if end.stop_reason == "interrupted" and await self._leave_waiting(owner):
                     return
@@ -200,7 +200,7 @@ class Turns:
         except Exception as error:
             logger.exception("session %s stopped; it is folded anew from the log", owner.state.session_id)
             self._owners.lose(owner, error)
-            await self._terminals.end_turn(owner.state.session_id)
+            await self._workshop.terminals.end_turn(owner.state.session_id)
         finally:
             owner.driving = None
             done.set()

@@ -20,6 +20,8 @@ from domain.errors import (
     InvalidWorkingDir,
     IsolationUnavailable,
     LogFull,
+    PathOutside,
+    TerminalNotFound,
     TerminalOver,
     TerminalUnavailable,
     TowpathError,
@@ -142,6 +144,8 @@ class FakeDesk:
         self.agent_session_id: str | None = None
         self.agent_mode: str | None = None
         self.asked: list[Asking] = []
+        self.files: dict[str, str] = {}
+        """By path: what the agent may read, and has written; nothing else is there."""
         self.answer: Callable[[Asking], Permission | None] | None = says_yes
 
     async def ask(self, asking: Asking) -> Permission | None:
@@ -150,6 +154,33 @@ class FakeDesk:
             await sleep_forever()
             raise AssertionError
         return self.answer(asking)
+
+    async def read_text(self, path: str, *, line: int | None = None, limit: int | None = None) -> str:
+        if path not in self.files:
+            raise FileNotFoundError(path)
+        lines = self.files[path].splitlines(keepends=True)[(line or 1) - 1 :]
+        return "".join(lines if limit is None else lines[:limit])
+
+    async def write_text(self, path: str, text: str) -> None:
+        if not path.startswith("/"):
+            raise PathOutside("That is elsewhere.", member="path")
+        self.files[path] = text
+
+    async def open_terminal(
+        self, command: Sequence[str], *, working_dir: str | None, environment: Mapping[str, str]
+    ) -> str:
+        del command, working_dir, environment
+        raise TerminalUnavailable("There is none.")
+
+    async def terminal_output(self, terminal_id: str, *, limit: int) -> tuple[TerminalOutput, TerminalState]:
+        del limit
+        raise TerminalNotFound(terminal_id)
+
+    async def wait_terminal(self, terminal_id: str) -> TerminalState:
+        raise TerminalNotFound(terminal_id)
+
+    async def end_terminal(self, terminal_id: str) -> None:
+        raise TerminalNotFound(terminal_id)
 
 
 def says_yes(asking: Asking) -> Permission | None:

@@ -9,9 +9,10 @@ from anyio.abc import TaskGroup
 from msgspec import UNSET
 
 from contracts.views import Agent as AgentProfile
-from domain.errors import AgentUnavailable, UnknownMode
+from domain.errors import UnknownMode
 from domain.ids import SessionId
 from domain.ports import Agent, Desk
+from infrastructure.agents.acp import AcpAgent
 from infrastructure.agents.introduction import Introduction, introduce
 from infrastructure.agents.profiles import Profile
 from infrastructure.agents.shell import OpenDirectory, ShellAgent, find_shell
@@ -66,7 +67,15 @@ class ProfileLauncher:
                     tasks=self._tasks,
                 )
             case "acp" | "claude":
-                raise AgentUnavailable(f"Agents that speak {profile.protocol} can't be run yet.")
+                return AcpAgent(
+                    profile=profile,
+                    working_dir=working_dir,
+                    environment=environment,
+                    limits=limits,
+                    open_directory=self._open_directory,
+                    desk=desk,
+                    tasks=self._tasks,
+                )
 
     async def introductions(self) -> Mapping[str, Introduction]:
         """Start each agent that can start and say what it told, by its mode; all are ended again."""

@@ -205,7 +205,7 @@ class Turn:
     def play(self) -> None:
         self.agent.cancelled.clear()
         try:
-            steps = json.loads(self.text)
+            steps, _ = json.JSONDecoder().raw_decode(self.text)
         except ValueError:
             steps = [["say", f"echo: {self.text}"]]
         self.remember({"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": self.text}})

@@ -20,14 +20,17 @@ from contracts.requests import CreateProject, CreateSession, SubmitPrompt
 from contracts.views import Agent as AgentProfile
 from contracts.views import Rule
 from domain.access import OWNER, FailedAttempts, Principal
+from domain.agent_files import AgentFiles
 from domain.approvals import Approvals
 from domain.commands import Commands
 from domain.contexts import Contexts
 from domain.copies import Copies
+from domain.desk import Workshop
 from domain.doorkeeper import Doorkeeper
 from domain.errors import UnknownMode
 from domain.exports import Exports
 from domain.ids import SessionId
+from domain.operations.carrying import Locks
 from domain.operations.proposals import Proposals
 from domain.owners import Owners
 from domain.places import Places
@@ -203,6 +206,8 @@ class Stage:
             tasks=tasks,
             most=1 << 20,
         )
+        locks = Locks()
+        agent_files = AgentFiles(owners=owners, files=files, workspace=workspace, proposals=proposals, locks=locks)
         turns = Turns(
             log=log,
             owners=owners,
@@ -210,7 +215,7 @@ class Stage:
             retention=retention,
             rules=rules,
             proposals=proposals,
-            terminals=terminals,
+            workshop=Workshop(agent_files, terminals),
             tasks=tasks,
         )
         places = Places(log=log, workspace=workspace, worktrees=FakeWorktrees(WORKING_DIR), system=system)
@@ -261,6 +266,7 @@ class Stage:
                 proposals=proposals,
                 commands=commands,
                 clock=clock,
+                locks=locks,
                 retention_ms=1 << 40,
             ),
             exports=Exports(log=log),

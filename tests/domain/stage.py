@@ -13,12 +13,15 @@ from contracts.codec import decode_event
 from contracts.events import Event, SessionStatus, TurnCompleted, TurnStarted
 from contracts.requests import SubmitPrompt
 from contracts.views import PromptAccepted, Rule
+from domain.agent_files import AgentFiles
 from domain.approvals import Approvals
 from domain.commands import Commands
 from domain.contexts import Contexts
 from domain.copies import Copies
+from domain.desk import Workshop
 from domain.exports import Exports
 from domain.ids import SessionId, TurnId
+from domain.operations.carrying import Locks
 from domain.operations.proposals import Proposals
 from domain.owners import Owners
 from domain.places import Places
@@ -110,6 +113,10 @@ class Stage:
             tasks=tasks,
             most=limits.pop("terminals"),
         )
+        locks = Locks()
+        agent_files = AgentFiles(
+            owners=self.owners, files=self.files, workspace=self.workspace, proposals=self.proposals, locks=locks
+        )
         self.turns = Turns(
             log=self.log,
             owners=self.owners,
@@ -117,7 +124,7 @@ class Stage:
             retention=self.retention,
             rules=self.rules,
             proposals=self.proposals,
-            terminals=self.terminals,
+            workshop=Workshop(agent_files, self.terminals),
             tasks=tasks,
         )
         self.worktrees = FakeWorktrees(*self.workspace.paths)
@@ -145,6 +152,7 @@ class Stage:
             proposals=self.proposals,
             commands=self.commands,
             clock=self.clock,
+            locks=locks,
             retention_ms=1 << 40,
         )
         self.approvals = Approvals(

@@ -1,0 +1,359 @@
+"""An agent program of the Agent Client Protocol v1, with one session in it: started, taken up again, spoken to.
+
+What it tells becomes events (updates.py), what it asks is answered (asking.py), over a connection.py.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from anyio import fail_after
+from msgspec import UNSET, Struct, ValidationError, convert, field
+
+from contracts.events import Event, SessionError, SessionOutput, SessionUpdated
+from domain.errors import AgentUnavailable
+from domain.ports import Desk
+from infrastructure.agents.asking import Answers
+from infrastructure.agents.connection import Connection, Refused
+from infrastructure.agents.profiles import Profile
+from infrastructure.agents.updates import Translation
+from infrastructure.agents.wire import AUTH_REQUIRED, Junk, Notification
+from infrastructure.processes.process import Process
+
+logger = logging.getLogger(__name__)
+
+PROTOCOL_VERSION = 1
+LINES_TOLD = 20
+ERRORS_CHARACTERS = 64 * 1024
+CHOICES_SHOWN = 20
+
+
+class _Theirs(Struct, frozen=True, rename="camel"):
+    """Base of what agents answer. They may add members, and write null for what is absent."""
+
+
+class PromptCapabilities(_Theirs, frozen=True):
+    """What a prompt may hold beside text."""
+
+    image: bool = False
+    embedded_context: bool = False
+
+
+class SessionCapabilities(_Theirs, frozen=True):
+    """What can be done with sessions: whatever is not null."""
+
+    resume: Any = None
+    fork: Any = None
+    close: Any = None
+
+
+class Capabilities(_Theirs, frozen=True):
+    """What an agent can do."""
+
+    load_session: bool = False
+    prompt_capabilities: PromptCapabilities | None = None
+    session_capabilities: SessionCapabilities | None = None
+
+
+class AuthMethod(_Theirs, frozen=True):
+    """A way to log in."""
+
+    id: str
+    name: str = ""
+    description: str | None = None
+    type: str = "agent"
+    vars: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class Initialized(_Theirs, frozen=True):
+    """The agent's side of the handshake."""
+
+    protocol_version: int
+    agent_capabilities: Capabilities | None = None
+    auth_methods: list[AuthMethod] | None = None
+    agent_info: Mapping[str, Any] | None = None
+
+
+class Mode(_Theirs, frozen=True):
+    """A mode of the agent's own."""
+
+    id: str
+
+
+class Modes(_Theirs, frozen=True):
+    """The modes, and which it is in."""
+
+    current_mode_id: str
+    available_modes: list[Mode] = field(default_factory=list)
+
+
+class Setting(_Theirs, frozen=True):
+    """A setting; one of the category ``mode`` stands for the modes."""
+
+    id: str
+    category: Any = None
+    current_value: Any = None
+
+
+class Opened(_Theirs, frozen=True):
+    """A session, made or taken up again."""
+
+    session_id: str = ""
+    modes: Modes | None = None
+    config_options: list[Setting] | None = None
+
+
+class AcpSession:
+    """A program at work on one session. ``connection.over`` is set when nothing is left of it."""
+
+    def __init__(
+        self, process: Process, *, profile: Profile, desk: Desk, environment: Mapping[str, str], working_dir: str
+    ) -> None:
+        self.session_id = ""
+        self.capabilities = Capabilities()
+        self.connection = Connection(process, self)
+        self.translation = Translation()
+        self._profile = profile
+        self._desk = desk
+        self._environment = environment
+        self._working_dir = working_dir
+        self._answers = Answers(desk=desk, translation=self.translation, title=profile.title, hidden=profile.hide)
+        self._methods: Sequence[AuthMethod] = ()
+        self._setting: Setting | None = None
+        self._modes: Modes | None = None
+        self._told_lines = 0
+        self._errors_left = ERRORS_CHARACTERS
+
+    async def start(self, turn_id: str) -> None:
+        """Shake hands and open the session. Raises AgentUnavailable, ProgramGone."""
+        self.begin(turn_id)
+        try:
+            with fail_after(self._profile.start_seconds):
+                await self._initialize()
+                await self._open()
+        except TimeoutError:
+            raise AgentUnavailable(
+                f"{self._profile.title} did not answer within {self._profile.start_seconds:g} s of its start."
+                f"{self.last_words}"
+            ) from None
+        except Refused as error:
+            raise AgentUnavailable(f"{self._profile.title} refused to start a session: {error}.") from error
+        except ValidationError as error:
+            raise AgentUnavailable(f"{self._profile.title} answered what nobody understands: {error}.") from error
+
+    def begin(self, turn_id: str) -> None:
+        """Begin a turn: what is told from now on belongs to it."""
+        self._told_lines, self._errors_left = 0, ERRORS_CHARACTERS
+        self.translation.begin(turn_id)
+
+    async def prompt(self, blocks: Sequence[Mapping[str, Any]]) -> Any:
+        """Return how the agent ended its work. Raises Refused, ProgramGone."""
+        return await self.connection.request("session/prompt", {"sessionId": self.session_id, "prompt": blocks})
+
+    async def cancel(self) -> None:
+        """Have the agent stop: `prompt` returns then. Raises ProgramGone."""
+        await self.connection.notify("session/cancel", {"sessionId": self.session_id})
+        self._answers.withdraw()
+
+    def finish(self) -> None:
+        """End the turn: nobody answers what is still asked."""
+        self._answers.withdraw()
+
+    @property
+    def waited(self) -> float:
+        """How many seconds the agent waited for humans so far, one question at least being open."""
+        return self._answers.waited
+
+    async def take_mode(self) -> None:
+        """Bring the agent into the mode that is wanted, and see that it is. Raises AgentUnavailable, ProgramGone."""
+        wanted = self._desk.agent_mode or self._profile.agent_mode
+        if wanted is None or wanted == self.translation.mode:
+            return
+        known = [mode.id for mode in self._modes.available_modes] if self._modes else []
+        if self._setting is None and wanted not in known:
+            modes = ", ".join(known[:CHOICES_SHOWN]) or "it has none"
+            raise AgentUnavailable(f"{self._profile.title} has no mode {wanted!r}: {modes}.")
+        try:
+            if self._modes is not None and wanted in known:
+                before = self.translation.mode
+                await self._call("session/set_mode", modeId=wanted)
+                if self.translation.mode == before:  # it tells a mode that it takes by itself; of ours it need not
+                    self.translation.mode = wanted
+            else:
+                assert self._setting is not None
+                value = {"configId": self._setting.id, "value": wanted}
+                self._note(convert(await self._call("session/set_config_option", **value), Opened))
+        except (Refused, ValidationError) as error:
+            raise AgentUnavailable(f"{self._profile.title} did not take the mode {wanted!r}: {error}.") from error
+        if self.translation.mode != wanted:
+            raise AgentUnavailable(
+                f"{self._profile.title} stays in the mode {self.translation.mode!r}, not {wanted!r}."
+            )
+
+    async def fork(self, working_dir: str) -> str | None:
+        """Return the id of a copy of the session. Raises ProgramGone, Refused, ValidationError."""
+        can = self.capabilities.session_capabilities
+        if can is None or can.fork is None:
+            return None
+        self.translation.replaying = True
+        try:
+            copy = convert(await self._call("session/fork", cwd=working_dir, mcpServers=[]), Opened)
+            if can.close is not None and copy.session_id:
+                await self.connection.request("session/close", {"sessionId": copy.session_id})
+        finally:
+            self.translation.replaying = False
+        return copy.session_id or None
+
+    @property
+    def last_words(self) -> str:
+        """What the program wrote last on its standard error, to be added to a sentence."""
+        words = self.connection.last_words.strip()
+        return f" Its last words:\n{words}" if words else ""
+
+    # What the connection hears
+
+    async def told(self, messages: Sequence[Notification | Junk]) -> None:
+        events: list[Event] = []
+        updates: list[Any] = []
+        for message in messages:
+            match message:
+                case Notification(method="session/update", params={"update": update, "sessionId": session_id}):
+                    if not self.session_id or session_id == self.session_id:
+                        updates.append(update)
+                case Notification(method=method) if method.startswith(
+                    ("$/", "_")
+                ):  # not for everybody, by the protocol
+                    continue
+                case Notification(method=method):
+                    events += self._warn("told what no client knows", method)
+                case Junk(reason=reason, text=text):
+                    events += self._warn(f"wrote {reason}", text)
+        await self._desk.emit(*self.translation.events(updates), *events)
+
+    async def asked(self, method: str, params: Any, in_order: Callable[[], None]) -> Any:
+        return await self._answers.answer(method, params, in_order)
+
+    async def complained(self, text: str) -> None:
+        if self._errors_left <= 0:
+            return
+        shown = text[: self._errors_left]
+        self._errors_left -= len(shown)
+        if self._errors_left == 0:
+            shown += "\ntowpath: what the agent writes on stderr is not shown beyond this, until the next turn\n"
+        turn_id = self.translation.turn_id or UNSET
+        await self._desk.emit(SessionOutput(turn_id=turn_id, stream="stderr", content=shown))
+
+    def _warn(self, what: str, text: str) -> list[Event]:
+        self._told_lines += 1
+        if self._told_lines > LINES_TOLD:
+            return []
+        end = " More of that is not told until the next turn." if self._told_lines == LINES_TOLD else ""
+        reason = f"{self._profile.title} {what}: {text[:200]!r}.{end}"
+        return [SessionError(error=reason, code="agent-protocol", recoverable=True)]
+
+    # How it begins
+
+    async def _initialize(self) -> None:
+        hidden = self._profile.hide
+        can = {
+            "fs": {name: name not in hidden for name in ("readTextFile", "writeTextFile")},
+            "terminal": "terminal" not in hidden,
+        }
+        about = {"name": "towpath", "title": "Towpath", "version": "1"}
+        params = {"protocolVersion": PROTOCOL_VERSION, "clientCapabilities": can, "clientInfo": about}
+        told = convert(await self.connection.request("initialize", params), Initialized)
+        if told.protocol_version != PROTOCOL_VERSION:
+            raise AgentUnavailable(
+                f"{self._profile.title} speaks version {told.protocol_version} of the Agent Client Protocol, "
+                f"and Towpath version {PROTOCOL_VERSION}: install a release of it that does too."
+            )
+        self.capabilities = told.agent_capabilities or Capabilities()
+        self._methods = told.auth_methods or ()
+
+    async def _open(self) -> None:
+        known = self._desk.agent_session_id
+        lost = await self._take_up(known) if known is not None else ""
+        if self.session_id:
+            return
+        opened = await self._new()
+        if not opened.session_id:
+            raise AgentUnavailable(f"{self._profile.title} opened a session without an id.")
+        self.session_id = opened.session_id
+        self._note(opened)
+        events: list[Event] = [SessionUpdated(agent_session_id=self.session_id)]
+        if known is not None:
+            reason = (
+                f"{self._profile.title} could not take up its earlier session ({lost}). It begins anew and "
+                "remembers nothing of what was said before."
+            )
+            events.append(SessionError(error=reason, code="agent-memory-lost", recoverable=True))
+        await self._desk.emit(*events)
+
+    async def _take_up(self, session_id: str) -> str:
+        """Go on with an earlier session, by resuming or else by loading it; return why that can't be."""
+        can = self.capabilities.session_capabilities
+        methods = ["session/resume"] if can is not None and can.resume is not None else []
+        methods += ["session/load"] if self.capabilities.load_session else []
+        reason = "it can't take up sessions"
+        for method in methods:
+            self.translation.replaying = True
+            try:
+                params = {"sessionId": session_id, "cwd": self._working_dir, "mcpServers": []}
+                answered = await self._authenticated(method, params)
+                self.session_id = session_id
+                self._note(convert(answered or {}, Opened))
+            except Refused as error:
+                reason = str(error)
+                continue
+            finally:
+                self.translation.replaying = False
+            return ""
+        return reason
+
+    async def _new(self) -> Opened:
+        return convert(await self._authenticated("session/new", {"cwd": self._working_dir, "mcpServers": []}), Opened)
+
+    async def _authenticated(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Call a method; log in with a key that the agent was given, if it asks for that."""
+        try:
+            return await self.connection.request(method, params)
+        except Refused as error:
+            if error.code != AUTH_REQUIRED:
+                raise
+            for one in filter(self._has_key, self._methods):
+                try:
+                    await self.connection.request("authenticate", {"methodId": one.id})
+                    return await self.connection.request(method, params)
+                except Refused:
+                    logger.info("the mode %s does not take the login %s", self._profile.mode, one.id)
+            raise AgentUnavailable(self._login_advice()) from error
+
+    def _has_key(self, method: AuthMethod) -> bool:
+        """Say whether a way to log in takes a key that is there; every other one takes a human."""
+        if method.type == "env_var":
+            names = [variable.get("name") for variable in method.vars]
+            return bool(names) and all(name in self._environment for name in names)
+        keyed = "api-key" in method.id.lower().replace("_", "-")
+        return keyed and any(name.endswith("_API_KEY") for name in self._environment)
+
+    def _login_advice(self) -> str:
+        ways = "; ".join(one.name or one.id for one in self._methods[:CHOICES_SHOWN])
+        return (
+            f"{self._profile.title} wants a login{f' ({ways})' if ways else ''}: log in once with its own program, as "
+            "the user that the server runs as, or give the server its key and let that pass with `env` in "
+            f"[agents.{self._profile.mode}]."
+        )
+
+    def _note(self, opened: Opened) -> None:
+        """Take note of the modes that an answer names."""
+        self._modes = opened.modes or self._modes
+        if opened.modes is not None:
+            self.translation.mode = opened.modes.current_mode_id
+        for setting in opened.config_options or ():
+            if setting.category == "mode":
+                self._setting = setting
+                if isinstance(setting.current_value, str):
+                    self.translation.mode = setting.current_value
+
+    async def _call(self, method: str, **params: Any) -> Any:
+        return await self.connection.request(method, {"sessionId": self.session_id, **params})
