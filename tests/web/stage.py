@@ -96,7 +96,7 @@ class Visitor:
         """End the profile; nothing in it may have gone wrong unseen, a broken content security policy included."""
         with suppress(Error):  # the browser may be gone
             self.context.close()
-        assert self.faults == []
+        assert not self.faults, self.faults
 
 
 def wait_live(page: Page) -> None:
@@ -119,10 +119,14 @@ def axe(page: Page) -> list[str]:
 
 
 def overflow(page: Page) -> list[str]:
-    """Return what makes the page scroll sideways."""
+    """Return what reaches over the page's right edge, and is in nothing that scrolls or clips."""
     names: list[str] = page.evaluate(
-        "() => [...document.querySelectorAll('body *')]"
-        ".filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('pre, .clip, dialog'))"
-        ".map(e => e.outerHTML.slice(0, 120))"
+        """() => {
+            const loose = e => !e || e === document.body
+                || (getComputedStyle(e).overflowX === "visible" && loose(e.parentElement));
+            return [...document.querySelectorAll("body *")]
+                .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && loose(e.parentElement))
+                .map(e => e.outerHTML.slice(0, 120));
+        }"""
     )
-    return names if page.evaluate("document.documentElement.scrollWidth > innerWidth") else []
+    return names

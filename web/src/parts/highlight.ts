@@ -12,7 +12,7 @@ import sql from "highlight.js/lib/languages/sql";
 import typescript from "highlight.js/lib/languages/typescript";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
-import DOMPurify from "dompurify";
+import { spans } from "./sanitize";
 
 const LANGUAGES = { bash, css, diff, go, java, json, python, rust, sql, typescript, xml, yaml };
 for (const [name, language] of Object.entries(LANGUAGES)) hljs.registerLanguage(name, language);
@@ -29,6 +29,5 @@ export function highlight(code: HTMLElement): void {
 
 /** Return a text as coloured elements, of one line or many. */
 export function colours(text: string, language: string): DocumentFragment {
-  const { value } = hljs.highlight(text, { language, ignoreIllegals: true });
-  return DOMPurify.sanitize(value, { ALLOWED_TAGS: ["span"], ALLOWED_ATTR: ["class"], RETURN_DOM_FRAGMENT: true });
+  return spans(hljs.highlight(text, { language, ignoreIllegals: true }).value);
 }

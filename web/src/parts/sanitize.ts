@@ -9,12 +9,12 @@ const TAGS = (
 ).split(" ");
 const ATTRIBUTES = ["href", "title", "start", "align", "open", "class"];
 const SAFE_LINK = /^(?:https?:|mailto:|#)/i;
-const LANGUAGE = /^language-[\w+#.-]+$/;
+const CLASS = /^(?:language-[\w+#.-]+|hljs-\w+(?: \w+_)*)$/;
 
-const purifier = DOMPurify(window);
-purifier.addHook("afterSanitizeAttributes", (element) => {
-  const language = element.getAttribute("class") ?? "";
-  if (!LANGUAGE.test(language)) element.removeAttribute("class"); // or a text could dress up as a part of this page
+// The one instance: the policy of the pages lets one make markup, not two.
+DOMPurify.addHook("afterSanitizeAttributes", (element) => {
+  const name = element.getAttribute("class") ?? "";
+  if (!CLASS.test(name)) element.removeAttribute("class"); // or a text could dress up as a part of this page
   if (element.tagName !== "A") return;
   element.setAttribute("target", "_blank");
   element.setAttribute("rel", "noopener noreferrer");
@@ -23,7 +23,7 @@ purifier.addHook("afterSanitizeAttributes", (element) => {
 /** Return a block of Markdown as elements. */
 export function render(block: string): DocumentFragment {
   const html = marked.parse(block, { async: false, gfm: true });
-  return purifier.sanitize(html, {
+  return DOMPurify.sanitize(html, {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ATTRIBUTES,
     ALLOWED_URI_REGEXP: SAFE_LINK,
@@ -33,8 +33,13 @@ export function render(block: string): DocumentFragment {
   });
 }
 
+/** Return coloured code as elements: nothing but spans with a class. */
+export const spans = (html: string): DocumentFragment =>
+  DOMPurify.sanitize(html, { ALLOWED_TAGS: ["span"], ALLOWED_ATTR: ["class"], RETURN_DOM_FRAGMENT: true });
+
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
-const GOES_ON = /^(?:\s|[-*+]\s|\d+[.)]\s)/; // a list's next item or an indented line belongs to the block before
+// A list's next item, perhaps not all here yet, or an indented line belongs to the block before.
+const GOES_ON = /^(?:\s|[-*+](?:\s|$)|\d{1,9}(?:$|[.)](?:\s|$)))/;
 
 /** Cut a text into blocks, such that all but the last stay the same when text is appended.
  *

@@ -3,7 +3,7 @@ import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { ask } from "../api/client";
 import { logOut } from "../api/gen";
 import { useApp } from "../app";
-import { useCommand } from "../keys";
+import { COMMANDS, spelled, useCommand } from "../keys";
 import { Boundary } from "../parts/Boundary";
 import { toast, toastError } from "../parts/toast";
 import { nextTheme, setTheme } from "../theme";
@@ -54,10 +54,15 @@ export function Shell() {
         <span className="grow" />
         <Connection />
         <button className="button plain" onClick={() => setShown("palette")}>
-          Find <kbd>Ctrl K</kbd>
+          Find
+          <span className="wide">
+            {spelled(COMMANDS["palette.open"].keys).map((key) => (
+              <kbd key={key}>{key}</kbd>
+            ))}
+          </span>
         </button>
-        <Link href="/settings" className="button plain" aria-label={`Settings of ${me.name}`}>
-          Settings
+        <Link href="/settings" className="button plain icon" aria-label="Settings" title="Settings">
+          ⚙
         </Link>
       </header>
       <Sidebar onChoose={() => setOpen(false)} />
