@@ -161,7 +161,7 @@ export class Transcript {
   private say(event: Extract<SessionEvent, { type: "agent-message" | "agent-thought" }>): void {
     const kind = event.type === "agent-message" ? "message" : "thought";
     const { messageId, turnId, text } = event;
-    const key = `m${messageId}`;
+    const key = `${kind === "message" ? "m" : "h"}${messageId}`; // a thought may have the id of the message that it led to
     if (this.change(key, kind, (said) => ({ ...said, text: said.text + text }))) return;
     this.put({ key, seq: event.seq, at: event.timestamp, turnId, kind, messageId, text, open: true });
   }

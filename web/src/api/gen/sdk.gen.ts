@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AnswerApprovalData, AnswerApprovalErrors, AnswerApprovalResponses, CancelTurnData, CancelTurnErrors, CancelTurnResponses, CompletePathData, CompletePathErrors, CompletePathResponses, CreateLegacySessionData, CreateLegacySessionErrors, CreateLoginCodeData, CreateLoginCodeErrors, CreateLoginCodeResponses, CreateProjectData, CreateProjectErrors, CreateProjectResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, DeleteProjectData, DeleteProjectErrors, DeleteProjectResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DuplicateSessionData, DuplicateSessionErrors, DuplicateSessionResponses, ExecuteOperationsData, ExecuteOperationsErrors, ExecuteOperationsResponses, ExportSessionData, ExportSessionErrors, ExportSessionResponses, ForkSessionData, ForkSessionErrors, ForkSessionResponses, GetBlobData, GetBlobErrors, GetBlobResponses, GetChangesData, GetChangesErrors, GetChangesResponses, GetDebugMetricsData, GetDebugMetricsErrors, GetDebugMetricsResponses, GetDocsBundleData, GetDocsBundleErrors, GetDocsBundleResponses, GetDocsData, GetDocsErrors, GetDocsResponses, GetDocsScriptData, GetDocsScriptErrors, GetDocsScriptResponses, GetDocsStyleData, GetDocsStyleErrors, GetDocsStyleResponses, GetEventsStatusData, GetEventsStatusErrors, GetEventsStatusResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApi31Data, GetOpenApi31Errors, GetOpenApi31Responses, GetOpenApi32Data, GetOpenApi32Errors, GetOpenApi32Responses, GetPlanData, GetPlanErrors, GetPlanResponses, GetProjectData, GetProjectErrors, GetProjectResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetSessionContextData, GetSessionContextErrors, GetSessionContextResponses, GetSessionData, GetSessionErrors, GetSessionHistoryData, GetSessionHistoryErrors, GetSessionHistoryResponses, GetSessionResponses, GetSessionSnapshotData, GetSessionSnapshotErrors, GetSessionSnapshotResponses, GetSessionStatusData, GetSessionStatusErrors, GetSessionStatusResponses, GetWhoAmIData, GetWhoAmIErrors, GetWhoAmIResponses, ListAgentsData, ListAgentsErrors, ListAgentsResponses, ListApprovalsData, ListApprovalsErrors, ListApprovalsResponses, ListLegacySessionsData, ListLegacySessionsErrors, ListPlansData, ListPlansErrors, ListPlansResponses, ListProjectsData, ListProjectsErrors, ListProjectsResponses, ListRulesData, ListRulesErrors, ListRulesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, LogInData, LogInErrors, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, MoveSessionData, MoveSessionErrors, MoveSessionResponses, PreviewOperationsData, PreviewOperationsErrors, PreviewOperationsResponses, RemoveRuleData, RemoveRuleErrors, RemoveRuleResponses, ResumeSessionData, ResumeSessionErrors, ResumeSessionResponses, RevertOperationsData, RevertOperationsErrors, RevertOperationsResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, StreamSessionEventsData, StreamSessionEventsErrors, StreamSessionEventsResponse, StreamSessionEventsResponses, SubmitPromptData, SubmitPromptErrors, SubmitPromptResponses, UpdateProjectData, UpdateProjectErrors, UpdateProjectResponses, UpdateSessionData, UpdateSessionErrors, UpdateSessionResponses, UploadBlobData, UploadBlobErrors, UploadBlobResponses } from './types.gen';
+import type { AnswerApprovalData, AnswerApprovalErrors, AnswerApprovalResponses, CancelTurnData, CancelTurnErrors, CancelTurnResponses, CompletePathData, CompletePathErrors, CompletePathResponses, CreateLegacySessionData, CreateLegacySessionErrors, CreateLoginCodeData, CreateLoginCodeErrors, CreateLoginCodeResponses, CreateProjectData, CreateProjectErrors, CreateProjectResponses, CreateSessionData, CreateSessionErrors, CreateSessionResponses, CreateTokenData, CreateTokenErrors, CreateTokenResponses, DeleteProjectData, DeleteProjectErrors, DeleteProjectResponses, DeleteSessionData, DeleteSessionErrors, DeleteSessionResponses, DuplicateSessionData, DuplicateSessionErrors, DuplicateSessionResponses, ExecuteOperationsData, ExecuteOperationsErrors, ExecuteOperationsResponses, ExportSessionData, ExportSessionErrors, ExportSessionResponses, ForkSessionData, ForkSessionErrors, ForkSessionResponses, GetBlobData, GetBlobErrors, GetBlobResponses, GetChangesData, GetChangesErrors, GetChangesResponses, GetDebugMetricsData, GetDebugMetricsErrors, GetDebugMetricsResponses, GetDocsBundleData, GetDocsBundleErrors, GetDocsBundleResponses, GetDocsData, GetDocsErrors, GetDocsResponses, GetDocsScriptData, GetDocsScriptErrors, GetDocsScriptResponses, GetDocsStyleData, GetDocsStyleErrors, GetDocsStyleResponses, GetEventsStatusData, GetEventsStatusErrors, GetEventsStatusResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetOpenApi31Data, GetOpenApi31Errors, GetOpenApi31Responses, GetOpenApi32Data, GetOpenApi32Errors, GetOpenApi32Responses, GetPlanData, GetPlanErrors, GetPlanResponses, GetProjectData, GetProjectErrors, GetProjectResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetSessionContextData, GetSessionContextErrors, GetSessionContextResponses, GetSessionData, GetSessionErrors, GetSessionHistoryData, GetSessionHistoryErrors, GetSessionHistoryResponses, GetSessionResponses, GetSessionSnapshotData, GetSessionSnapshotErrors, GetSessionSnapshotResponses, GetSessionStatusData, GetSessionStatusErrors, GetSessionStatusResponses, GetTerminalData, GetTerminalErrors, GetTerminalOutputData, GetTerminalOutputErrors, GetTerminalOutputResponses, GetTerminalResponses, GetWhoAmIData, GetWhoAmIErrors, GetWhoAmIResponses, ListAgentsData, ListAgentsErrors, ListAgentsResponses, ListApprovalsData, ListApprovalsErrors, ListApprovalsResponses, ListLegacySessionsData, ListLegacySessionsErrors, ListPlansData, ListPlansErrors, ListPlansResponses, ListProjectsData, ListProjectsErrors, ListProjectsResponses, ListRulesData, ListRulesErrors, ListRulesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListTerminalsData, ListTerminalsErrors, ListTerminalsResponses, ListTokensData, ListTokensErrors, ListTokensResponses, LogInData, LogInErrors, LogInResponses, LogOutData, LogOutErrors, LogOutResponses, MoveSessionData, MoveSessionErrors, MoveSessionResponses, OpenTerminalData, OpenTerminalErrors, OpenTerminalResponses, PreviewOperationsData, PreviewOperationsErrors, PreviewOperationsResponses, RemoveRuleData, RemoveRuleErrors, RemoveRuleResponses, RemoveTerminalData, RemoveTerminalErrors, RemoveTerminalResponses, ResizeTerminalData, ResizeTerminalErrors, ResizeTerminalResponses, ResumeSessionData, ResumeSessionErrors, ResumeSessionResponses, RevertOperationsData, RevertOperationsErrors, RevertOperationsResponses, RevokeTokenData, RevokeTokenErrors, RevokeTokenResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, StreamSessionEventsData, StreamSessionEventsErrors, StreamSessionEventsResponse, StreamSessionEventsResponses, StreamTerminalData, StreamTerminalErrors, StreamTerminalResponse, StreamTerminalResponses, SubmitPromptData, SubmitPromptErrors, SubmitPromptResponses, TypeIntoTerminalData, TypeIntoTerminalErrors, TypeIntoTerminalResponses, UpdateProjectData, UpdateProjectErrors, UpdateProjectResponses, UpdateSessionData, UpdateSessionErrors, UpdateSessionResponses, UploadBlobData, UploadBlobErrors, UploadBlobResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -63,6 +63,8 @@ export const getDebugMetrics = <ThrowOnError extends boolean = false>(options?: 
 
 /**
  * Stream the events of chosen sessions, or the lifecycle events of all, on one connection
+ *
+ * Beside them the output of chosen terminals, each without a gap; at the end of one comes `terminal-closed`.
  */
 export const streamEvents = <ThrowOnError extends boolean = false>(options?: Options<StreamEventsData, ThrowOnError, StreamEventsResponse>): Promise<ServerSentEventsResult<StreamEventsResponses>> => (options?.client ?? client).sse.get<StreamEventsResponses, StreamEventsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -624,6 +626,125 @@ export const moveSession = <ThrowOnError extends boolean = false>(options: Optio
         'Content-Type': 'application/json',
         ...options.headers
     }
+});
+
+/**
+ * Open a terminal with your shell in it. It outlives the server
+ */
+export const openTerminal = <ThrowOnError extends boolean = false>(options: Options<OpenTerminalData, ThrowOnError>): RequestResult<OpenTerminalResponses, OpenTerminalErrors, ThrowOnError> => (options.client ?? client).post<OpenTerminalResponses, OpenTerminalErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'towpath-8780',
+            type: 'apiKey'
+        }],
+    url: '/api/terminal',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * End a terminal with all that it started, and remove its output
+ */
+export const removeTerminal = <ThrowOnError extends boolean = false>(options: Options<RemoveTerminalData, ThrowOnError>): RequestResult<RemoveTerminalResponses, RemoveTerminalErrors, ThrowOnError> => (options.client ?? client).delete<RemoveTerminalResponses, RemoveTerminalErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'towpath-8780',
+            type: 'apiKey'
+        }],
+    url: '/api/terminal/{terminalId}',
+    ...options
+});
+
+/**
+ * Look a terminal up
+ */
+export const getTerminal = <ThrowOnError extends boolean = false>(options: Options<GetTerminalData, ThrowOnError>): RequestResult<GetTerminalResponses, GetTerminalErrors, ThrowOnError> => (options.client ?? client).get<GetTerminalResponses, GetTerminalErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'towpath-8780',
+            type: 'apiKey'
+        }],
+    url: '/api/terminal/{terminalId}',
+    ...options
+});
+
+/**
+ * Stream a terminal's output from a cursor on, without a gap; resume with the id of the last frame seen
+ *
+ * Without a cursor it begins with what the terminal shows now. `terminal-closed` ends it; who has seen that gets
+ * 204.
+ */
+export const streamTerminal = <ThrowOnError extends boolean = false>(options: Options<StreamTerminalData, ThrowOnError, StreamTerminalResponse>): Promise<ServerSentEventsResult<StreamTerminalResponses>> => (options.client ?? client).sse.get<StreamTerminalResponses, StreamTerminalErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'towpath-8780',
+            type: 'apiKey'
+        }],
+    url: '/api/terminal/{terminalId}/events',
+    ...options
+});
+
+/**
+ * Type into a terminal, once and in order however often it is sent; 429 says that nothing was taken
+ */
+export const typeIntoTerminal = <ThrowOnError extends boolean = false>(options: Options<TypeIntoTerminalData, ThrowOnError>): RequestResult<TypeIntoTerminalResponses, TypeIntoTerminalErrors, ThrowOnError> => (options.client ?? client).post<TypeIntoTerminalResponses, TypeIntoTerminalErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'towpath-8780',
+            type: 'apiKey'
+        }],
+    url: '/api/terminal/{terminalId}/input',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Return a terminal's output from somewhere on, for clients that can't follow a stream
+ */
+export const getTerminalOutput = <ThrowOnError extends boolean = false>(options: Options<GetTerminalOutputData, ThrowOnError>): RequestResult<GetTerminalOutputResponses, GetTerminalOutputErrors, ThrowOnError> => (options.client ?? client).get<GetTerminalOutputResponses, GetTerminalOutputErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'towpath-8780',
+            type: 'apiKey'
+        }],
+    url: '/api/terminal/{terminalId}/output',
+    ...options
+});
+
+/**
+ * Say what size a viewer has: the terminal gets that of the smallest, or of the one in control
+ */
+export const resizeTerminal = <ThrowOnError extends boolean = false>(options: Options<ResizeTerminalData, ThrowOnError>): RequestResult<ResizeTerminalResponses, ResizeTerminalErrors, ThrowOnError> => (options.client ?? client).post<ResizeTerminalResponses, ResizeTerminalErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'towpath-8780',
+            type: 'apiKey'
+        }],
+    url: '/api/terminal/{terminalId}/resize',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List the terminals, the oldest first: those that run, and those that ended lately
+ */
+export const listTerminals = <ThrowOnError extends boolean = false>(options?: Options<ListTerminalsData, ThrowOnError>): RequestResult<ListTerminalsResponses, ListTerminalsErrors, ThrowOnError> => (options?.client ?? client).get<ListTerminalsResponses, ListTerminalsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'towpath-8780',
+            type: 'apiKey'
+        }],
+    url: '/api/terminals',
+    ...options
 });
 
 /**

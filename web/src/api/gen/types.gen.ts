@@ -220,7 +220,7 @@ export type CancelTurn = {
 export type CaughtUp = {
     type: 'caught-up';
     /**
-     * A position in a stream.
+     * A position in a stream, opaque.
      */
     cursor: string;
 };
@@ -290,12 +290,13 @@ export type CommandSent = {
 export type Connected = {
     type: 'connected';
     sessionId?: string;
+    terminalId?: string;
     /**
-     * A position in a stream.
+     * A position in a stream, opaque.
      */
     cursor: string;
     /**
-     * A position in a stream.
+     * A position in a stream, opaque.
      */
     earliest?: string;
     status?: 'error' | 'exited' | 'idle' | 'interrupted' | 'running' | 'starting' | 'waiting';
@@ -557,7 +558,7 @@ export type Health = {
 export type Heartbeat = {
     type: 'heartbeat';
     /**
-     * A position in a stream.
+     * A position in a stream, opaque.
      */
     cursor: string;
     /**
@@ -584,6 +585,17 @@ export type History = {
     cursor: string;
     nextBefore?: number;
     nextAfter?: number;
+};
+
+/**
+ * InputTaken
+ *
+ * What was typed: all of this client's inputs up to ``acked``.
+ */
+export type InputTaken = {
+    success: true;
+    terminalId: string;
+    acked: number;
 };
 
 /**
@@ -660,6 +672,21 @@ export type MoveSession = {
     wait?: boolean;
     projectId: string | null;
     workingDir: string;
+};
+
+/**
+ * OpenTerminal
+ *
+ * A new terminal: where it works (default: where its session does, or the first workspace root), and its size.
+ *
+ * It runs your shell. With a session it ends when the session is deleted.
+ */
+export type OpenTerminal = {
+    mode?: string;
+    workingDir?: string;
+    sessionId?: string;
+    cols?: number;
+    rows?: number;
 };
 
 /**
@@ -782,6 +809,36 @@ export type Origin = {
     sessionId: string;
     seq: number;
     kind: 'duplicate' | 'fork';
+};
+
+/**
+ * OutputPage
+ *
+ * A piece of a terminal's output. ``offset`` is that of its first byte; ask again with ``cursor``.
+ *
+ * ``closed``: the program has ended, and this is the last of it. ``reset``: it does not go on where you were.
+ */
+export type OutputPage = {
+    terminalId: string;
+    /**
+     * In base64.
+     */
+    data: string;
+    offset: number;
+    /**
+     * A position in a stream.
+     */
+    cursor: string;
+    /**
+     * A position in a stream.
+     */
+    earliest: string;
+    closed: boolean;
+    /**
+     * 128 + n after signal n.
+     */
+    exitCode?: number;
+    reset?: 'epoch' | 'future' | 'trimmed';
 };
 
 /**
@@ -1120,6 +1177,20 @@ export type RenameOperation = {
     type: 'rename';
     path: string;
     to: string;
+};
+
+/**
+ * ResizeTerminal
+ *
+ * The size that a viewer wants. The smallest of those that look counts, unless one takes control.
+ *
+ * ``control``: take it, or give it up; absent: as before. A viewer lives as long as a stream with its `viewerId`.
+ */
+export type ResizeTerminal = {
+    viewerId: string;
+    cols: number;
+    rows: number;
+    control?: boolean;
 };
 
 /**
@@ -1749,19 +1820,28 @@ export type StreamItem = ({
     type: 'stream-reset';
 } & StreamReset) | ({
     type: 'stream-closing';
-} & StreamClosing);
+} & StreamClosing) | ({
+    type: 'terminal-output';
+} & TerminalOutput) | ({
+    type: 'terminal-snapshot';
+} & TerminalSnapshot) | ({
+    type: 'terminal-resized';
+} & TerminalResized);
 
 /**
  * StreamReset
  *
  * The client's cursor can't be continued: take the snapshot; the stream goes on from ``earliest``.
+ *
+ * A terminal's stream goes on with a `terminal-snapshot`, unless the terminal is ``gone``.
  */
 export type StreamReset = {
     type: 'stream-reset';
     reason: 'epoch' | 'future' | 'gone' | 'trimmed';
     sessionId?: string;
+    terminalId?: string;
     /**
-     * A position in a stream.
+     * A position in a stream, opaque.
      */
     earliest?: string;
 };
@@ -1783,7 +1863,7 @@ export type SubmitPrompt = {
 /**
  * TerminalClosed
  *
- * A terminal ended.
+ * A terminal ended. At the end of a terminal's own output ``seq`` is 0: there it is a frame, none of the log's.
  */
 export type TerminalClosed = {
     type: 'terminal-closed';
@@ -1819,6 +1899,153 @@ export type TerminalCreated = {
     cols: number;
     rows: number;
     owner: 'agent' | 'user';
+};
+
+/**
+ * TerminalList
+ *
+ * The terminals, the oldest first; those that ended stay for a day, the newest 50 of them.
+ */
+export type TerminalList = {
+    terminals: Array<TerminalView>;
+};
+
+/**
+ * TerminalOutput
+ *
+ * The terminal wrote something. ``offset`` is that of its first byte.
+ */
+export type TerminalOutput = {
+    type: 'terminal-output';
+    terminalId: string;
+    offset: number;
+    /**
+     * In base64.
+     */
+    data: string;
+};
+
+/**
+ * TerminalRemoved
+ *
+ * A terminal was ended with all that it had started, and its output is gone.
+ */
+export type TerminalRemoved = {
+    success: true;
+    message: string;
+    terminalId: string;
+};
+
+/**
+ * TerminalResized
+ *
+ * The terminal has this size: told at the beginning of a stream, and after each change.
+ */
+export type TerminalResized = {
+    type: 'terminal-resized';
+    terminalId: string;
+    offset: number;
+    cols: number;
+    rows: number;
+};
+
+/**
+ * TerminalResizedView
+ *
+ * The size that the terminal has now: that of its smallest viewer, or of the one in control.
+ */
+export type TerminalResizedView = {
+    success: true;
+    terminalId: string;
+    cols: number;
+    rows: number;
+};
+
+/**
+ * TerminalSnapshot
+ *
+ * What the terminal shows after ``offset`` bytes of output: ``data`` paints it on one of that size that was reset.
+ *
+ * ``exact`` is false where output that is gone may have mattered.
+ */
+export type TerminalSnapshot = {
+    type: 'terminal-snapshot';
+    terminalId: string;
+    offset: number;
+    cols: number;
+    rows: number;
+    title: string;
+    /**
+     * In base64.
+     */
+    data: string;
+    exact: boolean;
+};
+
+/**
+ * TerminalStreamItem
+ */
+export type TerminalStreamItem = ({
+    type: 'terminal-output';
+} & TerminalOutput) | ({
+    type: 'terminal-snapshot';
+} & TerminalSnapshot) | ({
+    type: 'terminal-resized';
+} & TerminalResized) | ({
+    type: 'terminal-closed';
+} & TerminalClosed) | ({
+    type: 'connected';
+} & Connected) | ({
+    type: 'caught-up';
+} & CaughtUp) | ({
+    type: 'heartbeat';
+} & Heartbeat) | ({
+    type: 'stream-reset';
+} & StreamReset) | ({
+    type: 'stream-closing';
+} & StreamClosing);
+
+/**
+ * TerminalView
+ *
+ * A terminal. ``cursor`` is the end of its output, ``earliest`` the beginning of what is kept of it.
+ *
+ * ``exitCode`` is 128 + n after signal n, and absent where it is not known.
+ */
+export type TerminalView = {
+    terminalId: string;
+    sessionId?: string;
+    mode: string;
+    workingDir: string;
+    owner: 'agent' | 'user';
+    cols: number;
+    rows: number;
+    /**
+     * What the program called its window. Not in listings.
+     */
+    title?: string;
+    status: 'ended' | 'running';
+    pid?: number;
+    /**
+     * Milliseconds; an instant counts them from the Unix epoch, UTC.
+     */
+    createdAt: number;
+    /**
+     * Milliseconds; an instant counts them from the Unix epoch, UTC.
+     */
+    endedAt?: number;
+    /**
+     * 128 + n after signal n.
+     */
+    exitCode?: number;
+    /**
+     * A position in a stream.
+     */
+    cursor: string;
+    /**
+     * A position in a stream.
+     */
+    earliest: string;
 };
 
 /**
@@ -2030,6 +2257,35 @@ export type TurnUsage = {
     cachedReadTokens?: number;
     cachedWriteTokens?: number;
     totalTokens?: number;
+};
+
+/**
+ * TypeInput
+ *
+ * What to type: text, or any bytes in base64; 64 KiB at most. NUL is allowed.
+ *
+ * ``seq`` counts a client's inputs from 1: each is typed once and in order, however often it is sent.
+ */
+export type TypeInput = {
+    clientId: string;
+    seq: number;
+    data: string;
+} | {
+    clientId: string;
+    seq: number;
+    /**
+     * By default utf8.
+     */
+    encoding: 'utf8';
+    data: string;
+} | {
+    clientId: string;
+    seq: number;
+    /**
+     * By default utf8.
+     */
+    encoding: 'base64';
+    data: string;
 };
 
 /**
@@ -2284,13 +2540,17 @@ export type StreamEventsData = {
     path?: never;
     query?: {
         /**
-         * A cursor, or `0` for the beginning; without one, from now.
+         * A cursor, whatever was chosen when it was made, or `0` for the beginning; without one, from now.
          */
         after?: string;
         /**
          * Only these sessions, separated by commas; else all lifecycles.
          */
         sessions?: string;
+        /**
+         * The output of these terminals too, separated by commas; one that the cursor does not know begins with what it shows.
+         */
+        terminals?: string;
         /**
          * `false`: end at the head; 204 when nothing is left.
          */
@@ -4911,6 +5171,546 @@ export type MoveSessionResponses = {
 };
 
 export type MoveSessionResponse = MoveSessionResponses[keyof MoveSessionResponses];
+
+export type OpenTerminalData = {
+    body: OpenTerminal;
+    headers?: {
+        /**
+         * Sent again within a day with the same key, the same request is not carried out again: its answer comes again, with `Idempotency-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/terminal';
+};
+
+export type OpenTerminalErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * There is no such thing.
+     */
+    404: Problem;
+    /**
+     * It does not fit how things stand now.
+     */
+    409: Problem;
+    /**
+     * It is gone for good, or its log is damaged and is not served.
+     */
+    410: Problem;
+    /**
+     * The body, or the prompt in it, is over the limit.
+     */
+    413: Problem;
+    /**
+     * A body is `application/json`.
+     */
+    415: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * The request is well formed and can't be meant; `member` names what.
+     */
+    422: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+    /**
+     * The server can't do this now.
+     */
+    503: Problem;
+    /**
+     * The disk that holds the log is full.
+     */
+    507: Problem;
+};
+
+export type OpenTerminalError = OpenTerminalErrors[keyof OpenTerminalErrors];
+
+export type OpenTerminalResponses = {
+    /**
+     * A terminal. ``cursor`` is the end of its output, ``earliest`` the beginning of what is kept of it.
+     *
+     * ``exitCode`` is 128 + n after signal n, and absent where it is not known.
+     */
+    201: TerminalView;
+};
+
+export type OpenTerminalResponse = OpenTerminalResponses[keyof OpenTerminalResponses];
+
+export type RemoveTerminalData = {
+    body?: never;
+    headers?: {
+        /**
+         * Sent again within a day with the same key, the same request is not carried out again: its answer comes again, with `Idempotency-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * A terminal.
+         */
+        terminalId: string;
+    };
+    query?: never;
+    url: '/api/terminal/{terminalId}';
+};
+
+export type RemoveTerminalErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * There is no such thing.
+     */
+    404: Problem;
+    /**
+     * It does not fit how things stand now.
+     */
+    409: Problem;
+    /**
+     * It is gone for good, or its log is damaged and is not served.
+     */
+    410: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * The request is well formed and can't be meant; `member` names what.
+     */
+    422: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+    /**
+     * The server can't do this now.
+     */
+    503: Problem;
+    /**
+     * The disk that holds the log is full.
+     */
+    507: Problem;
+};
+
+export type RemoveTerminalError = RemoveTerminalErrors[keyof RemoveTerminalErrors];
+
+export type RemoveTerminalResponses = {
+    /**
+     * A terminal was ended with all that it had started, and its output is gone.
+     */
+    200: TerminalRemoved;
+};
+
+export type RemoveTerminalResponse = RemoveTerminalResponses[keyof RemoveTerminalResponses];
+
+export type GetTerminalData = {
+    body?: never;
+    path: {
+        /**
+         * A terminal.
+         */
+        terminalId: string;
+    };
+    query?: never;
+    url: '/api/terminal/{terminalId}';
+};
+
+export type GetTerminalErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * There is no such thing.
+     */
+    404: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+};
+
+export type GetTerminalError = GetTerminalErrors[keyof GetTerminalErrors];
+
+export type GetTerminalResponses = {
+    /**
+     * A terminal. ``cursor`` is the end of its output, ``earliest`` the beginning of what is kept of it.
+     *
+     * ``exitCode`` is 128 + n after signal n, and absent where it is not known.
+     */
+    200: TerminalView;
+};
+
+export type GetTerminalResponse = GetTerminalResponses[keyof GetTerminalResponses];
+
+export type StreamTerminalData = {
+    body?: never;
+    headers?: {
+        /**
+         * The id of the last frame seen; wins over `after`.
+         */
+        'Last-Event-ID'?: string;
+    };
+    path: {
+        /**
+         * A terminal.
+         */
+        terminalId: string;
+    };
+    query?: {
+        /**
+         * A cursor, or `0` for the beginning; without one, from now.
+         */
+        after?: string;
+        /**
+         * `false`: end at the head; 204 when nothing is left.
+         */
+        follow?: boolean;
+        /**
+         * Who looks: its size counts as long as a stream with this name is open.
+         */
+        viewerId?: string;
+    };
+    url: '/api/terminal/{terminalId}/events';
+};
+
+export type StreamTerminalErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * There is no such thing.
+     */
+    404: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+};
+
+export type StreamTerminalError = StreamTerminalErrors[keyof StreamTerminalErrors];
+
+export type StreamTerminalResponses = {
+    /**
+     * The events.
+     */
+    200: TerminalStreamItem;
+    /**
+     * With `follow=false`: nothing is left. An EventSource does not come again.
+     */
+    204: void;
+};
+
+export type StreamTerminalResponse = StreamTerminalResponses[keyof StreamTerminalResponses];
+
+export type TypeIntoTerminalData = {
+    body: TypeInput;
+    headers?: {
+        /**
+         * Sent again within a day with the same key, the same request is not carried out again: its answer comes again, with `Idempotency-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * A terminal.
+         */
+        terminalId: string;
+    };
+    query?: never;
+    url: '/api/terminal/{terminalId}/input';
+};
+
+export type TypeIntoTerminalErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * There is no such thing.
+     */
+    404: Problem;
+    /**
+     * It does not fit how things stand now.
+     */
+    409: Problem;
+    /**
+     * The body, or the prompt in it, is over the limit.
+     */
+    413: Problem;
+    /**
+     * A body is `application/json`.
+     */
+    415: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * The request is well formed and can't be meant; `member` names what.
+     */
+    422: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+    /**
+     * The server can't do this now.
+     */
+    503: Problem;
+};
+
+export type TypeIntoTerminalError = TypeIntoTerminalErrors[keyof TypeIntoTerminalErrors];
+
+export type TypeIntoTerminalResponses = {
+    /**
+     * What was typed: all of this client's inputs up to ``acked``.
+     */
+    200: InputTaken;
+};
+
+export type TypeIntoTerminalResponse = TypeIntoTerminalResponses[keyof TypeIntoTerminalResponses];
+
+export type GetTerminalOutputData = {
+    body?: never;
+    path: {
+        /**
+         * A terminal.
+         */
+        terminalId: string;
+    };
+    query?: {
+        /**
+         * A `cursor`, or an offset; without one, the beginning.
+         */
+        since?: string;
+        /**
+         * At most so many bytes.
+         */
+        limit?: number;
+    };
+    url: '/api/terminal/{terminalId}/output';
+};
+
+export type GetTerminalOutputErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * There is no such thing.
+     */
+    404: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+    /**
+     * The server can't do this now.
+     */
+    503: Problem;
+};
+
+export type GetTerminalOutputError = GetTerminalOutputErrors[keyof GetTerminalOutputErrors];
+
+export type GetTerminalOutputResponses = {
+    /**
+     * A piece of a terminal's output. ``offset`` is that of its first byte; ask again with ``cursor``.
+     *
+     * ``closed``: the program has ended, and this is the last of it. ``reset``: it does not go on where you were.
+     */
+    200: OutputPage;
+};
+
+export type GetTerminalOutputResponse = GetTerminalOutputResponses[keyof GetTerminalOutputResponses];
+
+export type ResizeTerminalData = {
+    body: ResizeTerminal;
+    headers?: {
+        /**
+         * Sent again within a day with the same key, the same request is not carried out again: its answer comes again, with `Idempotency-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * A terminal.
+         */
+        terminalId: string;
+    };
+    query?: never;
+    url: '/api/terminal/{terminalId}/resize';
+};
+
+export type ResizeTerminalErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * There is no such thing.
+     */
+    404: Problem;
+    /**
+     * It does not fit how things stand now.
+     */
+    409: Problem;
+    /**
+     * The body, or the prompt in it, is over the limit.
+     */
+    413: Problem;
+    /**
+     * A body is `application/json`.
+     */
+    415: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * The request is well formed and can't be meant; `member` names what.
+     */
+    422: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+    /**
+     * The server can't do this now.
+     */
+    503: Problem;
+};
+
+export type ResizeTerminalError = ResizeTerminalErrors[keyof ResizeTerminalErrors];
+
+export type ResizeTerminalResponses = {
+    /**
+     * The size that the terminal has now: that of its smallest viewer, or of the one in control.
+     */
+    200: TerminalResizedView;
+};
+
+export type ResizeTerminalResponse = ResizeTerminalResponses[keyof ResizeTerminalResponses];
+
+export type ListTerminalsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/terminals';
+};
+
+export type ListTerminalsErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+};
+
+export type ListTerminalsError = ListTerminalsErrors[keyof ListTerminalsErrors];
+
+export type ListTerminalsResponses = {
+    /**
+     * The terminals, the oldest first; those that ended stay for a day, the newest 50 of them.
+     */
+    200: TerminalList;
+};
+
+export type ListTerminalsResponse = ListTerminalsResponses[keyof ListTerminalsResponses];
 
 export type ListTokensData = {
     body?: never;
