@@ -1,5 +1,6 @@
 """What streams of terminals read: bytes of output as frames, alone or beside the events of many sessions."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -34,13 +35,20 @@ class Holds:
         self._cut: list[tuple[int, float]] = []
 
     def note(self, reader: object, offset: int, *, at_head: bool) -> None:
-        """Take note of how far a reader is. One *at_head* counts for as long as it waits there."""
+        """Take note of how far a reader is. One *at_head* counts for as long as there is no news for it."""
         known, since = self._readers.get(reader, (-1, 0.0))
         if at_head:
-            since = float("inf")
-        elif known != offset or since == float("inf"):
+            since = math.inf
+        elif known != offset or since == math.inf:
             since = self._monotonic()
         self._readers[reader] = offset, since
+        self.hold()
+
+    def wake(self, reader: object) -> None:
+        """Take note that there is news for a reader: it has some seconds to come on."""
+        offset, since = self._readers.get(reader, (0, 0.0))
+        if since == math.inf:
+            self._readers[reader] = offset, self._monotonic()
         self.hold()
 
     def leave(self, reader: object) -> None:
@@ -130,12 +138,12 @@ class TerminalSource:
 
     async def _go_on(self, after: int) -> Found:
         frames = []
-        before = self._terminal.state
+        before, began = self._terminal.state, after
+        self._holds.note(self, began, at_head=False)
         if self._size != (before.cols, before.rows):
             self._size = Size(before.cols, before.rows)
             resized = TerminalResized(terminal_id=self.terminal_id, offset=after, cols=before.cols, rows=before.rows)
             frames.append(self._frame(resized))
-        self._holds.note(self, after, at_head=after >= before.offset)
         if after < before.offset:
             try:
                 output = await self._terminal.read(after=after, limit=CHUNK_BYTES)
@@ -154,7 +162,9 @@ class TerminalSource:
                 exit_code=UNSET if state.exit_code is None else state.exit_code,
             )
             frames.append(sse.frame(closed, self.cursor))
-        return Found(b"".join(frames), after >= state.offset, self.over)
+        if at_head := after >= state.offset:
+            self._holds.note(self, began, at_head=True)  # what was found now is not yet sent
+        return Found(b"".join(frames), at_head, self.over)
 
     def _output(self, after: int, data: bytes) -> list[bytes]:
         frames = []
@@ -170,7 +180,7 @@ class TerminalSource:
 
     def watch(self, wake: Wake, put: Put) -> Callable[[], None]:  # noqa: ARG002 - output is read, never handed over
         def woken() -> None:
-            self._holds.hold()
+            self._holds.wake(self)
             wake()
 
         ends = ExitStack()

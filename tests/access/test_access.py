@@ -54,8 +54,7 @@ def test_to_a_token_of_one_session_another_does_not_exist(session_id: str) -> No
         "/api/tokens",
         "/api/login-codes",
         "/api/agents",
-        "/api/terminal",
-        f"/api/terminal/{OWN}",
+        "/api/terminalx",
         "/metrics",
         "/docs",
         "/schema/openapi.json",
@@ -72,6 +71,14 @@ def test_to_a_token_of_one_session_another_does_not_exist(session_id: str) -> No
 def test_a_token_of_one_session_sees_nothing_else(path: str) -> None:
     with pytest.raises(NotFound):
         require_access(SCOPED, method="GET", path=path)
+
+
+@pytest.mark.parametrize("path", ["/api/terminal", "/api/terminals", "/api/terminal/terminal_1/input"])
+def test_a_token_of_one_session_may_watch_terminals_and_use_none(path: str) -> None:
+    require_access(SCOPED, method="GET", path=path)
+    for method in ("POST", "DELETE"):
+        with pytest.raises(InsufficientScope):
+            require_access(SCOPED, method=method, path=path)
 
 
 def test_a_right_ends_with_its_token_and_with_its_login() -> None:

@@ -61,3 +61,20 @@ def test_what_was_done_is_answered_and_not_done_again(place: Mortal) -> None:
     assert [(event["turnId"], event["timestamp"]) for event in commands] == [
         (sent.json()["turnId"], sent.json()["timestamp"])
     ]
+
+
+def test_a_terminal_is_opened_once_and_ended_once(place: Mortal) -> None:
+    opened = place.call_twice("POST", "/api/terminal", json={"cols": 100})
+    path = f"/api/terminal/{opened.json()['terminalId']}"
+    with place.client() as client:
+        listed = client.get("/api/terminals").json()["terminals"]
+    ended = place.call_twice("DELETE", path)
+
+    assert opened.status_code == 201
+    assert opened.headers["location"] == path
+    assert [(one["terminalId"], one["status"], one["cols"]) for one in listed] == [
+        (opened.json()["terminalId"], "running", 100)
+    ]
+    assert ended.json()["success"] is True
+    with place.client() as client:
+        assert client.get(path).status_code == 404
