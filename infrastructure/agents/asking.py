@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from anyio import CancelScope, current_time
 from msgspec import UNSET, Struct, ValidationError, convert
 
-from contracts.events import ApprovalOption, OptionKind, ToolCall, ToolDiff
+from contracts.events import ApprovalOption, OptionKind, ToolCall, ToolDiff, ToolText
 from domain.errors import (
     LogFull,
     LogUnavailable,
@@ -25,16 +25,17 @@ from infrastructure.agents.wire import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_
 T = TypeVar("T")
 
 TERMINAL_BYTES = 1024 * 1024
+EXPLANATION_CHARACTERS = 2000
 _KINDS: Mapping[str, OptionKind] = {
     "allow_once": "allow-once",
     "allow_always": "allow-session",
     "reject_once": "reject-once",
     "reject_always": "reject-always",
 }
-# Ids of the call, and a model's prose; whatever else differs is another request.
+# Ids and times of the call, and a model's prose; whatever else differs is another request.
 _NEW_EACH_TIME = frozenset(
     {"call_id", "callId", "turn_id", "turnId", "approval_id", "approvalId", "tool_call_id", "toolCallId"}
-    | {"description", "reason", "justification", "parsed_cmd"}
+    | {"started_at_ms", "description", "reason", "justification", "parsed_cmd"}
 )
 _CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
@@ -153,13 +154,13 @@ class Answers:
         call = self._translation.call(asked.tool_call, status="pending")
         await self._desk.emit(call)
         in_order()
-        options = _options(asked.options)
+        whole = self._translation.whole(call)
         asking = Asking(
             tool_call_id=call.tool_call_id,
-            command=_title(call),
-            explanation=f"{self._title} asks.",
-            options=options,
-            input=_subject(call),
+            command=_title(whole),
+            explanation=" ".join((f"{self._title} asks.", *_texts(call)))[:EXPLANATION_CHARACTERS],
+            options=_options(asked.options),
+            input=_subject(whole),
         )
         with CancelScope() as scope:
             if not self._asking:
@@ -261,14 +262,25 @@ def _title(call: ToolCall) -> str:
     return call.title if isinstance(call.title, str) and call.title else call.tool_call_id
 
 
+def _texts(call: ToolCall) -> list[str]:
+    """Return what a tool call says of itself in words."""
+    content = [] if call.content is UNSET else call.content
+    return [one.text for one in content if isinstance(one, ToolText) and isinstance(one.text, str)]
+
+
 def _subject(call: ToolCall) -> Any:
-    """Return what tells this request from every other, without what is new each time that the same is asked for."""
+    """Return what tells this request from every other, without what is new each time that the same is asked for.
+
+    Where an agent tells no input (kimi 2.1), its words are all that there is.
+    """
     diffs = [] if call.content is UNSET else [one for one in call.content if isinstance(one, ToolDiff)]
     if diffs:
         return diffs
     given = call.input
+    if given is UNSET:
+        return _texts(call)
     if not isinstance(given, Mapping):
-        return None if given is UNSET else given
+        return given
     return {name: value for name, value in given.items() if name not in _NEW_EACH_TIME and value != call.tool_call_id}
 
 

@@ -134,6 +134,7 @@ class Translation:
         self._messages: dict[tuple[str, str], str] = {}
         self._shown: dict[str, bool] = {}
         """The tool calls that were told of, and whether anything of what they brought was."""
+        self._open: dict[str, ToolCall] = {}
         self._usage: UsageUpdated | None = None
         self._offered: dict[str, Any] = {}
 
@@ -142,6 +143,7 @@ class Translation:
         self.turn_id = turn_id
         self._speaking = None
         self._messages.clear()
+        self._open.clear()
         if len(self._shown) > CALLS_KNOWN:
             self._shown.clear()
 
@@ -171,7 +173,7 @@ class Translation:
         if content is UNSET and over and told.raw_output is not None and not self._shown.get(told.tool_call_id):
             content = [ToolText(text=_said(told.raw_output))]
         self._shown[told.tool_call_id] = self._shown.get(told.tool_call_id, False) or bool(content)
-        return ToolCall(
+        call = ToolCall(
             turn_id=self.turn_id,
             tool_call_id=told.tool_call_id,
             title=_unless_null(told.title),
@@ -181,6 +183,16 @@ class Translation:
             content=content,
             input=_unless_null(told.raw_input),
         )
+        whole = replace(self._open.get(call.tool_call_id, call), **_given(call))
+        if over:
+            self._open.pop(call.tool_call_id, None)
+        else:
+            self._open[call.tool_call_id] = whole
+        return call
+
+    def whole(self, call: ToolCall) -> ToolCall:
+        """Return all that was told of a tool call that is not over."""
+        return self._open.get(call.tool_call_id, call)
 
     def _events(self, update: Any) -> Iterator[Event]:
         kind = update.get("sessionUpdate") if isinstance(update, Mapping) else None
@@ -293,6 +305,10 @@ def _cost(told: Mapping[str, Any] | None) -> Cost | UnsetType:
         ):
             return Cost(amount=float(amount), currency=currency)
     return UNSET
+
+
+def _given(call: ToolCall) -> dict[str, Any]:
+    return {name: value for name in call.__struct_fields__ if (value := getattr(call, name)) is not UNSET}
 
 
 def _unless_null(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Turns of an agent over ACP: what it says, asks and does, and how they end."""
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from domain.errors import AgentUnavailable
 from domain.ports import GivenBlob, GivenFile, GivenText
 from tests.agents.acp_stage import acp_stage
 from tests.fakes import says_no
+
+OPTIONS = [{"optionId": "y", "name": "Yes", "kind": "allow_once"}]
 
 
 def update(name: str, **members: Any) -> list[Any]:
@@ -193,6 +196,41 @@ async def test_an_agent_is_told_what_was_chosen_and_the_tool_call_is_made_from_w
     asked = stage.desk.asked[0]
     assert [option.kind for option in asked.options] == ["allow-once", "allow-session", "reject-once"]
     assert asked.tool_call_id == stage.calls[0].tool_call_id
+
+
+async def test_a_question_is_known_again_by_all_that_was_told_of_its_call(tmp_path: Path) -> None:
+    def edit(new: str) -> dict[str, Any]:
+        return {"content": [{"type": "diff", "path": "/a", "oldText": "", "newText": new}]}
+
+    def words(text: str) -> dict[str, Any]:
+        return {"content": [{"type": "content", "content": {"type": "text", "text": text}}]}
+
+    def given(command: str, number: int) -> dict[str, Any]:
+        return {"rawInput": {"command": ["sh", "-c", command], "call_id": f"{number}", "started_at_ms": number}}
+
+    told = [edit("one"), edit("two"), words("Run a?"), words("Run b?"), given("x", 1), given("x", 2), given("y", 3)]
+    async with acp_stage(tmp_path) as stage:
+        for number, call in enumerate(told):
+            named = {"toolCallId": f"call-{number}"}
+            ask = {"toolCall": named, "options": OPTIONS}
+            await stage.prompt(
+                update("tool_call", title="Do", **named, **call),
+                ["call", "session/request_permission", ask],
+            )
+
+    one, two, a, b, x, x_again, y = (asking.input for asking in stage.desk.asked)
+    assert x == x_again
+    assert all(left != right for left, right in combinations((one, two, a, b, x, y), 2))
+    assert {asking.command for asking in stage.desk.asked} == {"Do"}
+
+
+async def test_an_agent_asks_in_its_own_words(tmp_path: Path) -> None:
+    words = [{"type": "content", "content": {"type": "text", "text": "It leaves a mark."}}]
+    ask = {"toolCall": {"toolCallId": "call", "content": words}, "options": OPTIONS}
+    async with acp_stage(tmp_path) as stage:
+        await stage.prompt(["call", "session/request_permission", ask])
+
+    assert stage.desk.asked[0].explanation.endswith(" asks. It leaves a mark.")
 
 
 async def test_options_are_known_by_their_kind_and_odd_ones_mean_nothing(tmp_path: Path) -> None:
