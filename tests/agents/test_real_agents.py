@@ -1,0 +1,141 @@
+"""Real agents end to end: a real server, a scripted model, a human who answers, kill -9, and nothing left running."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agents.model import Model
+from tests.agents.real import AGENTS, RealAgent, RealPlace, Talk, talking
+from tests.processes.living import fresh_mark, marked
+
+pytestmark = pytest.mark.timeout(300)  # some take seconds to start, and minutes where the machine is busy
+
+
+@pytest.fixture(params=AGENTS, ids=[agent.mode for agent in AGENTS])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealPlace]:
+    agent: RealAgent = request.param
+    agent.command()  # skips where it is not installed
+    with Model() as model:
+        yield RealPlace(tmp_path, agent, model)
+
+
+def test_what_is_allowed_runs_and_what_is_refused_does_not(place: RealPlace) -> None:
+    with talking(place) as talk:
+        allowed = talk.prompt([{"say": "I shall."}, talk.run("echo ran >> allowed")], [{"say": "It ran."}])
+        question = talk.question()
+        assert "echo ran >> allowed" in f"{question['command']} {question['explanation']}"
+        assert lines(place, "allowed") == 0
+        talk.reply(question, approved=True)
+        assert talk.over(allowed) == "end"
+
+        assert lines(place, "allowed") == 1
+        assert talk.said(allowed).endswith("It ran.")
+        assert outcomes(talk)[question["toolCallId"]] == "completed"
+
+        refused = talk.prompt([talk.run("echo ran >> refused")], [{"say": "As you wish."}])
+        talk.reply(talk.question(), approved=False)
+        assert talk.over(refused) == place.agent.refused
+
+        assert lines(place, "refused") == 0
+        answered = talk.prompt([{"think": "Still here?"}, {"say": "Still here."}])
+        assert talk.over(answered) == "end"
+        assert talk.said(answered).endswith("Still here.")
+
+
+def test_a_cancel_ends_what_asks_and_what_runs(place: RealPlace) -> None:
+    mark = fresh_mark()
+    with talking(place) as talk:
+        asking = talk.prompt([talk.run("echo ran >> asked")], [{"say": "Went on."}])
+        talk.question()
+        talk.cancel()
+        assert talk.over(asking) == "cancelled"
+        assert talk.questions() == []
+
+        running = talk.prompt([talk.run(f"python3 -c 'import time; time.sleep({mark})'")], [{"say": "Went on."}])
+        talk.reply(talk.question(), approved=True)
+        talk.until(lambda: marked(mark))
+        talk.cancel()
+        assert talk.over(running) == "cancelled"
+        talk.until(lambda: not marked(mark))
+
+        answered = talk.prompt([{"say": "Still here."}])
+        assert talk.over(answered) == "end"
+        assert talk.said(answered).endswith("Still here.")
+        assert lines(place, "asked") == 0
+
+
+def test_a_question_outlives_kill_9_and_what_is_allowed_then_runs_once(place: RealPlace) -> None:
+    with place.serving() as server, place.client() as client:
+        talk = Talk(place, client)
+        before = talk.prompt([{"say": "The word is pelican."}])
+        assert talk.over(before) == "end"
+        turn = talk.prompt([talk.run("echo ran >> deed")], [{"say": "It ran."}])
+        question = talk.question()
+        server.kill()
+    place.rest()
+    assert lines(place, "deed") == 0
+
+    with talking(place, talk.session_id) as talk:
+        assert talk.questions() == [question]
+        assert lines(place, "deed") == 0
+        talk.reply(question, approved=True)
+        assert talk.over(turn) == "end"
+        assert lines(place, "deed") == 1
+        assert [event["approvalId"] for event in talk.events("run-started")] == [question["approvalId"]]
+        assert len(talk.events("approval-request")) == 1
+
+        after = talk.prompt([{"recall": "pelican"}])
+        assert talk.over(after) == "end"
+        assert_memory(talk, after)
+        assert lines(place, "deed") == 1
+
+
+def test_an_agent_killed_at_work_fails_its_turn_and_remembers(place: RealPlace) -> None:
+    with talking(place) as talk:
+        assert talk.over(talk.prompt([{"say": "The word is pelican."}])) == "end"
+        turn = talk.prompt([{"say": "A word "}, {"wait": 0.2}, {"hang": True}])
+        talk.until(lambda: talk.said(turn))
+        os.kill(talk.events("session-status")[-1]["pid"], signal.SIGKILL)
+
+        assert talk.over(turn) == "error"
+
+        after = talk.prompt([{"recall": "pelican"}])
+        assert talk.over(after) == "end"
+        assert_memory(talk, after)
+
+
+def test_what_runs_when_the_server_is_killed_ends_and_never_runs_again(place: RealPlace) -> None:
+    mark = fresh_mark()
+    with place.serving() as server, place.client() as client:
+        talk = Talk(place, client)
+        turn = talk.prompt([talk.run(f"echo ran >> deed; sleep {mark}")], [{"say": "It ran."}])
+        talk.reply(talk.question(), approved=True)
+        talk.until(lambda: marked(mark))
+        server.kill()
+    place.rest()
+
+    assert marked(mark) == []
+    with talking(place, talk.session_id) as talk:
+        assert talk.over(turn) == "interrupted"
+        assert talk.over(talk.prompt([{"say": "Still here."}])) == "end"
+        assert (lines(place, "deed"), talk.questions()) == (1, [])
+
+
+def assert_memory(talk: Talk, turn_id: str) -> None:
+    """Check that an agent that was started anew knows the word, or that the log says that it does not."""
+    remembers = talk.said(turn_id).endswith("I remember pelican.")
+    assert remembers == ("agent-memory-lost" not in {event["code"] for event in talk.events("session-error")})
+    assert remembers or not talk.place.agent.remembers
+
+
+def lines(place: RealPlace, name: str) -> int:
+    path = place.root / name
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def outcomes(talk: Talk) -> dict[str, str]:
+    """Return how the session's tool calls ended."""
+    return {event["toolCallId"]: event["status"] for event in talk.events("tool-call") if "status" in event}
