@@ -49,7 +49,8 @@ def announcement(settings: Settings, code: LoginCode) -> str:
         f"  {code.url}\n\n"
         f"In a second terminal:\n"
         f"  cd {shlex.quote(str(directory))}\n"
-        f"  {command} run 'echo hello'\n\n"
+        f"  {command} run 'echo hello'\n"
+        f"  {command} demo\n\n"
         "Ctrl-C stops the server; sessions stay.\n"
     )
 

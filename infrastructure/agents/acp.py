@@ -236,8 +236,9 @@ class AcpAgent:
             await sleep(rest)
             rest = self._profile.turn_seconds + self._session.waited - before - (current_time() - begun)
         work.late = True
-        minutes = f"{self._profile.turn_seconds / 60:g} min"
-        reason = f"The turn took longer than {minutes}, and was stopped."
+        seconds = self._profile.turn_seconds
+        allowed = f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
+        reason = f"The turn took longer than {allowed}, and was stopped."
         await self._desk.emit(SessionError(error=reason, code="turn-timeout", recoverable=True))
         work.stop.set()
 

@@ -220,6 +220,8 @@ class AcpSession:
                 case Notification(method="session/update", params={"update": update, "sessionId": session_id}):
                     if not self.session_id or session_id == self.session_id:
                         updates.append(update)
+                    else:
+                        events += self._warn("told something of a session that is not this one", str(session_id))
                 case Notification(method=method) if method.startswith(
                     ("$/", "_")
                 ):  # not for everybody, by the protocol

@@ -145,7 +145,7 @@ class Agent:
 
     def introduction(self) -> dict[str, Any]:
         kinds: dict[str, Any] = {kind: {} for kind in ("resume", "fork") if getattr(self.faults, kind)}
-        methods = [{"id": "key", "name": "A key", "description": "Set SCRIPTED_KEY."}] if self.faults.auth else []
+        key = {"id": "key", "name": "A key", "type": "env_var", "vars": [{"name": "SCRIPTED_API_KEY"}]}
         return {
             "protocolVersion": self.faults.version,
             "agentInfo": {"name": "scripted", "version": "1.0"},
@@ -154,7 +154,7 @@ class Agent:
                 "promptCapabilities": {"image": True, "embeddedContext": True},
                 "sessionCapabilities": kinds,
             },
-            "authMethods": methods,
+            "authMethods": [key] if self.faults.auth else [],
         }
 
     def opened(self, method: str, session_id: str) -> dict[str, Any]:
@@ -233,6 +233,10 @@ class Turn:
         update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
         self.remember(update)
         self.do_update({**update, "messageId": message_id} if message_id else update)
+
+    def do_mode(self) -> None:
+        """Say in which mode it is."""
+        self.do_say(self.agent.mode)
 
     def do_blocks(self) -> None:
         """Say of which types the prompt's blocks are."""
