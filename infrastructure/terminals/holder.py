@@ -32,7 +32,9 @@ HEAD_NUMBERS = 8  # given up to, written, replied, pid, columns, rows, ended at 
 SPARE_BYTES = 256 * 1024  # given up at a time, so the ring has them on top of what it is to keep
 WINDOW_BYTES = 1024 * 1024  # how far the program may run ahead of who holds it: what Ctrl-C can't take back
 HOLD_SECONDS = 5.0  # how long a hold is good
-LOST_SECONDS = 10.0  # how long it is good once the server is gone: a restart, and a client's next try
+LATER_HOLDS = 5  # a hold that ended goes on from where the output is, so often and
+LATER_SECONDS = 1.0  # so long each: a server that is late finds its readers' output, a dead one slows little
+LOST_SECONDS = 30.0  # how long it is good once the server is gone: a start took 8 s on a busy machine, and clients wait
 LATE_SECONDS = 2.0  # how long it is good after another reader came instead
 JOIN_SECONDS = 0.004  # between two words of how far the output is
 READ_BYTES = 65536
@@ -190,6 +192,7 @@ class Peer:
         self.gone = False
         self.held: int | None = None
         self.held_until = 0.0
+        self.later_holds = LATER_HOLDS
 
     def hear(self) -> None:
         """Take what has come."""
@@ -343,6 +346,10 @@ class Holder:
                 os.stat(SOCKET, dir_fd=self.home)
             except OSError:  # nobody can find this terminal any more
                 self.end(now)
+        for peer in self.peers:
+            if now >= peer.held_until and peer.later_holds < LATER_HOLDS:
+                peer.held, peer.held_until = self.ring.offset, now + LATER_SECONDS
+                peer.later_holds += 1
         if self.stage and now >= self.stage_until:
             self.go_on_ending(now)
 
@@ -465,8 +472,7 @@ class Holder:
         if peer.held is None:
             self.lost = [(held, min(until, now + LATE_SECONDS)) for held, until in self.lost]
         if offset >= self.ring.earliest:  # what is gone can't be held
-            peer.held = offset
-            peer.held_until = now + HOLD_SECONDS
+            peer.held, peer.held_until, peer.later_holds = offset, now + HOLD_SECONDS, 0
 
     def type(self, now: float) -> None:
         """Take the inputs for which there is room, in order, and hand the program what it reads of them."""

@@ -66,7 +66,7 @@ async def test_a_program_waits_for_who_holds_it(tmp_path: Path) -> None:
 
 
 async def test_a_hold_that_is_not_renewed_holds_nobody_up(tmp_path: Path, impatient: Callable[..., None]) -> None:
-    impatient(HOLD_SECONDS=0.5)
+    impatient(HOLD_SECONDS=0.3, LATER_SECONDS=0.1)
     async with open_host(tmp_path / "terminals", kept=WINDOW_BYTES) as host:
         with fail_after(30):
             terminal = await host.open(make_plan(*sh(f"read go; seq {LINES}")))
