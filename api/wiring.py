@@ -236,7 +236,9 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             reading=Reading(log=log, clock=clock),
             machine=HostMachine(data_dir.path / "towpath.db"),
             contexts=Contexts(log=log, workspace=workspace),
-            copies=Copies(log=log, owners=owners, places=places, clock=clock, wait_seconds=MOVE_WAIT_SECONDS),
+            copies=Copies(
+                log=log, owners=owners, turns=turns, places=places, clock=clock, wait_seconds=MOVE_WAIT_SECONDS
+            ),
             projects=projects,
             places=places,
             plans=plans,

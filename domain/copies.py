@@ -1,7 +1,9 @@
 """The use cases that take a session elsewhere: duplicate, fork, move."""
 
+import logging
 import re
 from contextlib import suppress
+from typing import Literal
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -42,6 +44,9 @@ from domain.reading import PAGE_EVENTS, session_view
 from domain.receipts import take
 from domain.state import SessionState, apply, begin, listing
 from domain.texts import Texts
+from domain.turns import Turns
+
+logger = logging.getLogger(__name__)
 
 # All of a fork goes into one commit, and so through memory; twice what is kept of a session by default.
 FORK_BYTES = 512 * 1024 * 1024
@@ -71,8 +76,11 @@ class _Copy(Struct):
 class Copies:
     """Makes sessions of sessions, and moves them; who waits for a turn's end does so for *wait_seconds* at most."""
 
-    def __init__(self, *, log: EventLog, owners: Owners, places: Places, clock: Clock, wait_seconds: float) -> None:
+    def __init__(
+        self, *, log: EventLog, owners: Owners, turns: Turns, places: Places, clock: Clock, wait_seconds: float
+    ) -> None:
         self._log = log
+        self._turns = turns
         self._owners = owners
         self._places = places
         self._clock = clock
@@ -111,7 +119,8 @@ class Copies:
         source, isolation = await self._source(replace(copy.state, session_id=session_id), request.isolation)
         async with self._places.opened(copy_id, await self._places.resolve(source, None), isolation) as working_dir:
             self._places.check(project_id)
-            for event in _closing(copy, working_dir=working_dir, project_id=project_id):
+            remembered = await self._fork_agent(session_id, copy, working_dir)
+            for event in _closing(copy, working_dir=working_dir, project_id=project_id, remembered=remembered):
                 copy.add(replace(event, session_id=copy_id, seq=copy.state.seq + 1, timestamp=copy.state.created_at))
             owner = Owner(copy.state, log=self._log, clock=self._clock, outcomes=self._owners.outcomes)
             durable = self._log.append(
@@ -126,7 +135,8 @@ class Copies:
             )
             await self._owners.settle(owner, durable)
             self._owners.keep(owner)
-        return views.SessionForked(session=await self._view(copy_id), agent_memory="none")
+        memory: Literal["forked", "none"] = "none" if remembered is None else "forked"
+        return views.SessionForked(session=await self._view(copy_id), agent_memory=memory)
 
     async def move(self, session_id: SessionId, request: MoveSession) -> views.SessionMoved:
         """Have a session go on in another project or directory, or change nothing.
@@ -157,6 +167,21 @@ class Copies:
             if stays
             else "The session goes on in its new directory; what it ran in the old one was ended.",
         )
+
+    async def _fork_agent(self, session_id: SessionId, copy: _Copy, working_dir: str) -> str | None:
+        """Have the agent copy what it remembers; it can only where it stands now, and between two turns.
+
+        Return its own id of the copy. Never raises: a copy without memory is one all the same.
+        """
+        try:
+            owner = await self._turns.working(session_id)
+            state = owner.state
+            if state.agent_session_id is UNSET or not state.at_rest or state.seq != copy.state.seq:
+                return None
+            return await self._turns.agent(owner).fork(working_dir)
+        except Exception:
+            logger.exception("the agent of session %s makes no copy", session_id)
+            return None
 
     # What is copied
 
@@ -281,7 +306,7 @@ class Copies:
         return session_view(head.listing, head)
 
 
-def _closing(copy: _Copy, *, working_dir: str, project_id: str | UnsetType) -> list[Event]:
+def _closing(copy: _Copy, *, working_dir: str, project_id: str | UnsetType, remembered: str | None) -> list[Event]:
     """Return what ends all that was open at the end of a copied history, and says where the copy works."""
     state = copy.state
     events: list[Event] = [
@@ -297,7 +322,7 @@ def _closing(copy: _Copy, *, working_dir: str, project_id: str | UnsetType) -> l
     settings = SessionUpdated(
         project_id=None if project_id is UNSET and state.project_id is not UNSET else UNSET,
         working_dir=UNSET if working_dir == state.working_dir else working_dir,
-        agent_session_id=UNSET if state.agent_session_id is UNSET else None,
+        agent_session_id=UNSET if state.agent_session_id is UNSET else remembered,
         archived=False if state.archived else UNSET,
     )
     if settings != SessionUpdated():

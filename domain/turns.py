@@ -99,6 +99,15 @@ class Turns:
             settle=partial(self._owners.settle, owner),
         )
 
+    def agent(self, owner: Owner) -> Agent:
+        """Return the session's agent, which need not run. Raises UnknownMode."""
+        if owner.agent is None:
+            state = owner.state
+            owner.agent = self._launcher.launch(
+                state.session_id, mode=state.mode, working_dir=state.working_dir, desk=self.desk(owner)
+            )
+        return owner.agent
+
     def next_turn(self, state: SessionState, sent: CommandSent) -> Sequence[Event]:
         """Return what begins a turn where a prompt finds none at work: its own, or that of one which waited longer."""
         if state.turn is not None:
@@ -251,16 +260,13 @@ class Turns:
             command = await self._permitted(owner, running, command)
             if not command:
                 return None if owner.state.waits else TurnEnd(stop_reason="refused")
-        if owner.agent is None:
-            owner.agent = self._launcher.launch(
-                state.session_id, mode=state.mode, working_dir=state.working_dir, desk=self.desk(owner)
-            )
+        agent = self.agent(owner)
         if _is_stopped(owner, turn_id):
             return self._ended(TurnEnd(stop_reason="cancelled"))
         turn = Turn(turn_id=turn_id, command=command, context=context, cwd=state.cwd, again=again)
         if state.mode in self._searched_modes:
-            return await self._run_searched(owner, owner.agent, turn)
-        return self._ended(await owner.agent.run(turn))
+            return await self._run_searched(owner, agent, turn)
+        return self._ended(await agent.run(turn))
 
     async def _run_searched(self, owner: Owner, agent: Agent, turn: Turn) -> TurnEnd:
         """Run a turn, and plan what its answer proposes before the turn is over, unless it was stopped."""

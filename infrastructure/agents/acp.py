@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from anyio import CancelScope, Event, create_task_group, current_time, move_on_after, sleep
+from anyio import CancelScope, Event, Lock, create_task_group, current_time, move_on_after, sleep
 from anyio.abc import TaskGroup
 from msgspec import ValidationError
 
@@ -82,6 +82,7 @@ class AcpAgent:
         self._sessions: set[AcpSession] = set()
         self._work: _Work | None = None
         self._idle = CancelScope()
+        self._starting = Lock()
         self._ending = False
 
     @property
@@ -246,6 +247,10 @@ class AcpAgent:
 
     async def _ready(self, turn: Turn | None) -> AcpSession:
         """Return the program with the session open in it. Raises AgentUnavailable, ProgramGone."""
+        async with self._starting:
+            return await self._begin(turn)
+
+    async def _begin(self, turn: Turn | None) -> AcpSession:
         session = self._session
         if session is not None and not session.connection.gone.is_set():
             if turn is not None:

@@ -256,7 +256,7 @@ class Stage:
             reading=Reading(log=log, clock=clock),
             contexts=Contexts(log=log, workspace=workspace),
             machine=EmptyMachine(),
-            copies=Copies(log=log, owners=owners, places=places, clock=clock, wait_seconds=0.05),
+            copies=Copies(log=log, owners=owners, turns=turns, places=places, clock=clock, wait_seconds=0.05),
             projects=Projects(log=log, system=system, owners=owners, places=places),
             places=places,
             plans=Plans(

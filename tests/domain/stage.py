@@ -129,7 +129,9 @@ class Stage:
         )
         self.worktrees = FakeWorktrees(*self.workspace.paths)
         self.places = Places(log=self.log, workspace=self.workspace, worktrees=self.worktrees, system=self.system)
-        self.copies = Copies(log=self.log, owners=self.owners, places=self.places, clock=self.clock, wait_seconds=5)
+        self.copies = Copies(
+            log=self.log, owners=self.owners, turns=self.turns, places=self.places, clock=self.clock, wait_seconds=5
+        )
         self.projects = Projects(log=self.log, system=self.system, owners=self.owners, places=self.places)
         self.exports = Exports(log=self.log)
         self.sessions = Sessions(
