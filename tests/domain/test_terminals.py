@@ -10,7 +10,7 @@ from anyio import create_task_group, fail_after
 from msgspec.structs import replace
 
 from contracts.codec import decode_event
-from contracts.events import TerminalClosed, TerminalCreated
+from contracts.events import TerminalClosed, TerminalCreated, TurnCompleted
 from domain.access import OWNER, Principal
 from domain.errors import (
     LogFull,
@@ -22,11 +22,12 @@ from domain.errors import (
     UnknownMode,
 )
 from domain.ids import SessionId
+from domain.ports import Turn, TurnEnd
 from domain.system import SYSTEM
 from domain.terminals import ENDED_KEPT, ENDED_KEPT_MS, NewTerminal
 from domain.viewers import Size
 from tests.domain.stage import Stage, of, staged, turns
-from tests.fakes import FakeTerminal, FakeTerminals, FaultyEventLog
+from tests.fakes import FakeAgent, FakeTerminal, FakeTerminals, FaultyEventLog
 
 
 class House:
@@ -198,6 +199,35 @@ async def test_what_an_agent_opened_ends_with_its_turn_and_the_users_stays() -> 
         closed = of(await house.told(session_id), TerminalClosed)
         assert [one.terminal_id for one in closed] == [id_of(agents)]
         assert house.terminals.get(id_of(agents)) is agents
+
+
+async def test_a_turn_is_over_only_after_its_terminals_are() -> None:
+    async with housed() as house:
+        session_id = await house.stage.open(mode="writer")
+
+        async def play(agent: FakeAgent, turn: Turn) -> TurnEnd:
+            assert not agent.alive
+            await house.open(session_id, owner="agent", mode="writer", command=["make", turn.command])
+            return TurnEnd(stop_reason="end")
+
+        house.stage.launcher.play = play
+        await house.stage.submit(session_id, "all")
+        events = await house.stage.rested(session_id)
+
+        order = [type(event) for event in events]
+        assert order.index(TerminalCreated) < order.index(TerminalClosed) < order.index(TurnCompleted)
+        assert not house.programs.running
+
+
+async def test_a_deleted_session_leaves_no_terminal() -> None:
+    async with housed() as house:
+        session_id = await house.stage.open()
+        terminal = await house.open(session_id)
+
+        await house.stage.sessions.delete(session_id)
+
+        assert terminal.removed
+        assert await house.ids() == []
 
 
 async def test_a_holder_that_does_not_answer_holds_no_turn_up() -> None:
