@@ -55,7 +55,7 @@ def build_client() -> Path:
     return client
 
 
-def _install_python_peers() -> None:
+def install_python_peers() -> None:
     lock, installed = HERE / "requirements.lock", HERE / ".venv" / "installed.lock"
     if installed.exists() and installed.read_bytes() == lock.read_bytes():
         return
@@ -134,10 +134,10 @@ CONTENDERS = {
         command=lambda launch: [str(_node()), str(PEERS / "old_express.js"), str(launch.port)],
     ),
     "fastapi": Contender(
-        title="FastAPI, sse-starlette", prepare=_install_python_peers, command=_uvicorn("fastapi_sse:app")
+        title="FastAPI, sse-starlette", prepare=install_python_peers, command=_uvicorn("fastapi_sse:app")
     ),
     "litestar": Contender(
-        title="Litestar, ServerSentEvent", prepare=_install_python_peers, command=_uvicorn("litestar_sse:app")
+        title="Litestar, ServerSentEvent", prepare=install_python_peers, command=_uvicorn("litestar_sse:app")
     ),
     "nchan": Contender(
         title="nginx, nchan",
