@@ -165,8 +165,14 @@ class Transcript:
                 self._tool(event)
             case SessionCreated(session_id=session_id, mode=mode, working_dir=working_dir):
                 note(f"session {session_id} ({line(mode)}) in {line(working_dir)}")
-            case SessionUpdated(title=title):
-                note(f"title: {line(title)}" if title else "the session's settings changed")
+            case SessionUpdated(title=str(title)):
+                note(f"title: {line(title)}")
+            case SessionUpdated(agent_mode=str(agent_mode)):
+                note(f"the agent's mode: {line(agent_mode)}")
+            case SessionUpdated(agent_session_id=str()):
+                pass  # a matter between the agent and the server
+            case SessionUpdated():
+                note("the session's settings changed")
             case SessionDeleted():
                 note("the session was deleted")
             case SessionStatus(status=("waiting" | "exited" | "error" | "interrupted") as status, reason=reason):

@@ -50,7 +50,7 @@ INTRODUCTION = """\
 Hello! I am **scripted**: no model reads what you write, and whatever you ask, you see the same tour. It shows what \
 real agents do in a session.
 
-You said: > {said}
+You said “{said}”.
 
 I look around, write a small file, and ask you before I run it. Reload the page meanwhile, or open it twice: nothing \
 gets lost.

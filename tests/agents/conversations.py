@@ -31,12 +31,16 @@ def place_of_agents(folder: Path, agents: Mapping[str, tuple[str, ...]], **setti
 class Conversation:
     """A session with an agent, which is allowed whatever it asks; ``reactions`` to events can be changed."""
 
-    def __init__(self, client: httpx.Client, mode: str, **members: Any) -> None:
+    def __init__(self, client: httpx.Client, session_id: str) -> None:
         self.client = client
-        self.session_id = new_session(client, mode=mode, **members)
+        self.session_id = session_id
         self.path = f"/api/session/{self.session_id}"
         self.seen = 0
         self.reactions: dict[str, React] = {"approval-request": lambda question: self.answer(question, approved=True)}
+
+    @classmethod
+    def begun(cls, client: httpx.Client, mode: str) -> "Conversation":
+        return cls(client, new_session(client, mode=mode))
 
     def say(self, *steps: Any, until: str = "turn-completed") -> list[str]:
         """Send a prompt of *steps*; return in words what happened up to the first event *until* of its turn."""

@@ -336,6 +336,17 @@ class Turn:
         """Ask, and go on without the answer."""
         self.agent.begin("session/request_permission", self.asked(command, None, "asked"))
 
+    def do_ask_twice(self, command: str) -> None:
+        """Ask two things under one id, and say the answers as they come."""
+        request, answered = self.agent.begin("session/request_permission", self.asked(command, None, "asked"))
+        other = self.asked(f"{command} again", None, "asked-again")
+        self.agent.send(id=request, method="session/request_permission", params=other)
+        answered.wait()
+        while len(self.agent.waiting[request][1]) < 2:
+            time.sleep(0.01)
+        for answer in self.agent.waiting.pop(request)[1]:
+            self.outcome(answer)
+
     def do_withdraw(self, command: str) -> None:
         """Ask, and take it back."""
         request, _ = self.agent.begin("session/request_permission", self.asked(command, None, "asked"))

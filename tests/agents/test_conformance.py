@@ -36,7 +36,7 @@ def client(server: Server, place: Place) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def agent(client: httpx.Client) -> Iterator[Conversation]:
-    conversation = Conversation(client, "scripted")
+    conversation = Conversation.begun(client, "scripted")
     yield conversation
     conversation.delete()
 
@@ -320,6 +320,14 @@ def test_several_questions_stand_at_once_and_each_has_its_own_answer(agent: Conv
 
     assert [question["command"] for question in questions] == ["one", "two", "three"]
     assert spoken(said) == "[n][y][y]"
+    assert said[-1] == "ends end"
+
+
+def test_two_questions_under_one_id_have_two_answers(agent: Conversation) -> None:
+    said = agent.say(["ask_twice", "make"])
+
+    assert spoken(said) == "[y][y]"
+    assert said.count("yes") == 2
     assert said[-1] == "ends end"
 
 

@@ -51,6 +51,7 @@ MEMORIES: dict[str, tuple[str, ...]] = {
     "loads": ("--load",),
     "resumes": ("--resume", "--load"),
     "forgets": (),
+    "forks": ("--fork", "--resume"),
 }
 
 
@@ -83,7 +84,7 @@ def client(server: Server, place: Place) -> Iterator[httpx.Client]:
 @contextmanager
 def session(client: httpx.Client, server: Server, mode: str) -> Iterator[Conversation]:
     """Talk to an agent; once the session is deleted nothing of it may be left."""
-    conversation = Conversation(client, mode)
+    conversation = Conversation.begun(client, mode)
     yield conversation
     conversation.delete()
     server.rest()
@@ -278,6 +279,20 @@ def test_an_agent_without_memory_begins_anew_and_it_is_told(client: httpx.Client
     assert methods(place, "forgets").count("session/new") == 2
 
 
+@pytest.mark.parametrize(("mode", "memory"), [("forks", "forked"), ("forgets", "none")])
+def test_a_fork_says_whether_the_agent_remembers(client: httpx.Client, server: Server, mode: str, memory: str) -> None:
+    with session(client, server, mode) as agent:
+        agent.say(["say", "before"])
+        fork = client.post(f"/api/sessions/{agent.session_id}/fork", json={})
+        forked = Conversation(client, fork.json()["session"]["sessionId"])
+        forked.seen = int(fork.json()["session"]["cursor"].rpartition(".")[2])
+        said = forked.say(["say", "after"])
+        forked.delete()
+
+    assert fork.json()["agentMemory"] == memory
+    assert said[-2:] == ["says after", "ends end"]
+
+
 def test_nothing_outlives_a_killed_server_and_a_session_goes_on_after_it(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     place = place_of_agents(tmp_path, {"loads": ("--load", "--store", str(tmp_path / "store"))})
@@ -285,7 +300,7 @@ def test_nothing_outlives_a_killed_server_and_a_session_goes_on_after_it(tmp_pat
     first = place.start()
     try:
         with place.client() as client:
-            agent = Conversation(client, "loads")
+            agent = Conversation.begun(client, "loads")
             agent.begin(["leave", str(pid)], ["say", "a"], ["hang"])
             agent.read(until="says a")
     finally:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.render import Screen, Transcript, duration, line, printable
+from contracts import catalog
 from contracts.codec import decode_event
 from contracts.events import (
     AgentMessage,
@@ -29,7 +30,7 @@ from contracts.events import (
 TURN = "turn-one-0"
 EVIL = "\x1b]0;owned\x07\x9b2J\r\n\u202egpj.exe"
 SAMPLES = sorted(Path(__file__).parents[2].joinpath("openapi", "examples").glob("*.json"))
-FRAMES = {"connected", "caught-up", "heartbeat", "stream-reset", "stream-closing"}
+FRAMES = set(catalog.FRAMES)
 
 
 def shown(*events: Event, together: bool = False, dim: bool = False) -> tuple[str, str]:
