@@ -211,6 +211,53 @@ def sessions(target: Target, *, raw: bool) -> None:
     listing.sessions(target, raw=raw)
 
 
+@towpath.command()
+@click.option("--new", is_flag=True, help="Open a terminal and attach to it.")
+@click.option("--dir", "folder", metavar="DIR", help="With --new: where, as the server sees it.  [default: here]")
+@click.option(
+    "--detach-keys",
+    "keys",
+    metavar="KEYS",
+    envvar="TOWPATH_DETACH_KEYS",
+    default="ctrl-],q",
+    show_default=True,
+    help="What to press to leave it running.",
+)
+@click.argument("terminal", required=False)
+@target_options
+@pass_target
+@click.pass_context
+def attach(
+    context: click.Context, target: Target, terminal: str | None, folder: str | None, keys: str, *, new: bool
+) -> None:
+    """Show TERMINAL in this one, and type into it.
+
+    Without TERMINAL it lists them. Goes on by itself through cuts and restarts of the server; ends with the exit code
+    of the terminal's program, or by the detach keys, which leave it running. The terminal takes the size of the one
+    that attached last.
+    """
+    from api.commands import attach as attaching
+
+    if terminal is not None and (new or folder is not None):
+        raise click.UsageError("Give either TERMINAL or --new.")
+    context.exit(attaching.attach(target, terminal, new=new or folder is not None, folder=folder, keys=keys))
+
+
+@towpath.command()
+@click.option("--kill", is_flag=True, help="End all that run, also where no server does.")
+@json_option
+@target_options
+@pass_target
+def terminals(target: Target, *, kill: bool, raw: bool) -> None:
+    """List the terminals, the oldest first."""
+    from api.commands import terminals as listing
+
+    if kill:
+        listing.kill(target)
+    else:
+        listing.show(target, raw=raw)
+
+
 @towpath.group()
 @target_options
 def token() -> None:

@@ -27,7 +27,16 @@ LONGEST_RETRY_SECONDS = 15.0
 PAGE = 200
 
 T = TypeVar("T")
+
+
+class Pace(Struct, frozen=True, rename="camel"):
+    """How often a stream says at least something, as its first frame tells."""
+
+    heartbeat_seconds: float
+
+
 _decode_connected = decoder(Connected)
+_decode_pace = decoder(Pace)
 _decode_reset = decoder(StreamReset)
 _decode_problem = decoder(Problem)
 _decode_page = decoder(views.SessionPage)
@@ -188,34 +197,47 @@ class Client:
             return answer(response.content)
 
     async def _stream(self, session_id: str, place: "_Place", types: str | None) -> AsyncGenerator[Item, None]:
+        query = {} if types is None else {"types": types}
+        async with aclosing(self.frames(f"/api/session/{session_id}/events", place.cursor, **query)) as frames:
+            place.closing = None
+            async for frame in frames:
+                for item in place.take(frame, complete=types is None):
+                    yield item
+
+    async def frames(
+        self, path: str, cursor: str | None, **query: str
+    ) -> AsyncGenerator[httpx_sse.ServerSentEvent, None]:
+        """Yield the frames of one connection to a stream, past *cursor*; none where all was seen and is over (204).
+
+        Raises Unreachable also when nothing comes for longer than the server said. NoServer, Refused.
+        """
         server = self.locate()
         with _adapting(server):
-            request = self._resume(server, session_id, place.cursor, types)
+            request = self._resume(server, path, cursor, query)
             with anyio.fail_after(ANSWER_SECONDS):
                 response = await self._http.send(request, stream=True)
             async with aclosing(response):
+                if response.status_code == HTTPStatus.NO_CONTENT:
+                    return
                 if response.status_code != HTTPStatus.OK:
                     await response.aread()
                     raise _refusal(response, server)
-                place.closing = None
                 patience = ANSWER_SECONDS
                 async with aclosing(httpx_sse.EventSource(response).aiter_sse()) as frames:
                     while (frame := await _next(frames, patience)) is not None:
-                        for item in place.take(frame, complete=types is None):
-                            if isinstance(item, Connected):
-                                patience = MISSED_HEARTBEATS * item.heartbeat_seconds
-                            yield item
+                        if frame.event == "connected":
+                            patience = MISSED_HEARTBEATS * _decode_pace(frame.data.encode()).heartbeat_seconds
+                        yield frame
 
-    def _resume(self, server: Server, session_id: str, cursor: str | None, types: str | None) -> httpx.Request:
+    def _resume(self, server: Server, path: str, cursor: str | None, query: dict[str, str]) -> httpx.Request:
         headers = _credential(server) | {"accept": "text/event-stream", "cache-control": "no-store"}
-        query = {} if types is None else {"types": types}
         if cursor == "0":
-            query["after"] = cursor
+            query = {**query, "after": cursor}
         elif cursor is not None:
             headers["last-event-id"] = cursor
         return self._http.build_request(
             "GET",
-            f"{server.url}/api/session/{session_id}/events",
+            f"{server.url}{path}",
             params=query,
             headers=headers,
             timeout=httpx.Timeout(CONNECT_SECONDS, read=None),  # silence is judged by heartbeats

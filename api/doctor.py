@@ -60,6 +60,7 @@ def _examine(target: Target, settings: Settings, *, start_agents: bool) -> Itera
     )
     yield from machine()
     yield from data_dir(settings.data_dir)
+    yield from terminals(settings.data_dir)
     try:
         said = anyio.run(wiring.introduce_agents, settings) if start_agents else {}
         found = wiring.find_server(settings.data_dir)
@@ -116,6 +117,19 @@ def data_dir(path: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(path).free
     if free < SCARCE_BYTES:
         yield Finding("weak", f"only {free // 1024**2} MiB are free for the log")
+
+
+def terminals(path: Path) -> Iterator[Finding]:
+    """Say which processes hold terminals of a data directory."""
+    held = wiring.held_terminals(path)
+    yield Finding("ok" if held else "none", f"{len(held)} terminals are held" if held else "no terminal is held")
+    for terminal_id, holder, answers in held:
+        if answers:
+            yield Finding("ok", f"terminal {terminal_id} is held by process {holder}")
+        else:
+            yield Finding(
+                "weak", f"what holds terminal {terminal_id} does not answer: `towpath terminals --kill` ends it"
+            )
 
 
 def agents(profiles: Sequence[Agent], said: Mapping[str, tuple[bool, str]]) -> Iterator[Finding]:

@@ -53,6 +53,7 @@ from infrastructure.processes.environment import ALLOWED, minimal_environment
 from infrastructure.processes.process import Limits as ProcessLimits
 from infrastructure.screens.drawer import Drawer
 from infrastructure.screens.screens import GhosttyScreens
+from infrastructure.terminals.census import end_holder, list_holders
 from infrastructure.terminals.host import HeldTerminals
 from infrastructure.tokens import FileCredentials, owner_token
 from infrastructure.workspace import Workspace
@@ -101,6 +102,19 @@ def find_server(data_dir: Path) -> tuple[str, str] | None:
     """Return the URL of the server that runs on a data directory, and the owner's token; `None` if none runs."""
     server = running_server(data_dir)
     return None if server is None else (server.url, owner_token(data_dir))
+
+
+def held_terminals(data_dir: Path) -> Sequence[tuple[str, int, bool]]:
+    """Return the id of each terminal that is held, its holder's process, and whether that answers; needs no server."""
+    return [(held.terminal_id, held.holder, held.answers) for held in list_holders(data_dir)]
+
+
+def end_holders(data_dir: Path) -> int:
+    """End all terminals of a data directory and return how many there were. Raises TerminalUnavailable."""
+    held = list_holders(data_dir)
+    for one in held:
+        end_holder(data_dir, one.terminal_id)
+    return len(held)
 
 
 def announce_server(data_dir: DataDir, host: str, port: int, *, version: str) -> None:

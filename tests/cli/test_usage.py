@@ -11,6 +11,7 @@ from api.cli import towpath
 from tests.cli.calls import call
 
 COMMANDS = [
+    ("attach",),
     ("demo",),
     ("doctor",),
     ("login",),
@@ -20,6 +21,7 @@ COMMANDS = [
     ("serve",),
     ("sessions",),
     ("tail",),
+    ("terminals",),
     ("token",),
     ("token", "list"),
     ("token", "make"),
