@@ -8,7 +8,8 @@ its whole environment on and starts processes that outlive it, sees nothing of t
 import argparse
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
@@ -18,13 +19,26 @@ from anyio import EndOfStream, Event
 from anyio.abc import TaskGroup
 from claude_agent_sdk import SettingSource, fork_session, get_session_info
 
-from contracts.codec import decoder, encode
 from infrastructure.agents.claude_session import MODES, ClaudeSession, PromptFailed
+from infrastructure.agents.wire import (
+    AUTH_REQUIRED,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    RESOURCE_NOT_FOUND,
+    Notification,
+    Request,
+    Response,
+    Wire,
+    answer,
+    notification,
+    refusal,
+    request,
+)
 from infrastructure.processes.pipes import InputPipe, OutputPipe
 
-decode = decoder(dict[str, Any])
+Called = Callable[[str, Any], Awaitable[Any]]
 
-METHOD_NOT_FOUND, INVALID_PARAMS, FAILED, AUTH_REQUIRED, NOT_FOUND = -32601, -32602, -32603, -32000, -32002
 CAPABILITIES = {
     "loadSession": False,
     "promptCapabilities": {"image": True, "embeddedContext": True},
@@ -41,60 +55,58 @@ class CallFailed(Exception):
 
 
 class Connection:
-    """JSON-RPC 2.0, a message a line. Requests are answered side by side, what is sent keeps its order."""
+    """The streams to the client. Requests are answered side by side, what is sent keeps its order."""
 
     def __init__(self, *, receiving: OutputPipe, sending: InputPipe) -> None:
         self._receiving = receiving
         self._sending = sending
         self._line = anyio.Lock()
-        self._asked: dict[int, Event] = {}
-        self._answers: dict[int, Any] = {}
+        self._asked: dict[Any, Event] = {}
+        self._answers: dict[Any, Any] = {}
         self._last = 0
 
-    async def serve(self, called: Callable[[str, dict[str, Any]], Any], tasks: TaskGroup) -> None:
+    async def serve(self, called: Called, tasks: TaskGroup) -> None:
         """Take calls until the other side ends."""
-        rest = b""
-        while True:
-            try:
-                *lines, rest = (rest + await self._receiving.receive()).split(b"\n")
-            except EndOfStream:
-                return
-            for line in filter(None, lines):
-                message = decode(line)
-                if "method" in message:
-                    tasks.start_soon(self._answer, called, message)
-                elif message["id"] in self._asked:
-                    self._answers[message["id"]] = message.get("result")
-                    self._asked[message["id"]].set()
+        wire = Wire()
+        with suppress(EndOfStream):
+            while True:
+                for message in wire.feed(await self._receiving.receive()):
+                    match message:
+                        case Request() | Notification():
+                            tasks.start_soon(self._answer, called, message)
+                        case Response(id=number, result=result) if number in self._asked:
+                            self._answers[number] = result
+                            self._asked[number].set()
 
     async def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        await self._send({"method": method, "params": params})
+        await self._send(notification(method, params))
 
     async def request(self, method: str, params: Mapping[str, Any]) -> Any:
         self._last += 1
         number = self._last
         answered = self._asked[number] = Event()
         try:
-            await self._send({"id": number, "method": method, "params": params})
+            await self._send(request(number, method, params))
             await answered.wait()
             return self._answers[number]
         finally:
             del self._asked[number]
             self._answers.pop(number, None)
 
-    async def _answer(self, called: Callable[[str, dict[str, Any]], Any], message: dict[str, Any]) -> None:
+    async def _answer(self, called: Called, message: Request | Notification) -> None:
+        number = message.id if isinstance(message, Request) else None
         try:
-            answer = {"result": await called(message["method"], message.get("params") or {})}
+            line = answer(number, await called(message.method, message.params))
         except CallFailed as error:
-            answer = {"error": {"code": error.code, "message": str(error)}}
+            line = refusal(number, error.code, str(error))
         except (KeyError, TypeError, ValueError) as error:
-            answer = {"error": {"code": INVALID_PARAMS, "message": f"{type(error).__name__}: {error}"}}
-        if "id" in message:
-            await self._send({"id": message["id"], **answer})
+            line = refusal(number, INVALID_PARAMS, f"{type(error).__name__}: {error}")
+        if isinstance(message, Request):
+            await self._send(line)
 
-    async def _send(self, message: Mapping[str, Any]) -> None:
+    async def _send(self, line: bytes) -> None:
         async with self._line:
-            await self._sending.send(encode({"jsonrpc": "2.0", **message}) + b"\n")
+            await self._sending.send(line)
 
 
 class Runner:
@@ -117,7 +129,7 @@ class Runner:
             case "session/resume":
                 session_id, cwd = params["sessionId"], params["cwd"]
                 if session_id not in self._sessions and get_session_info(session_id, cwd) is None:
-                    raise CallFailed(NOT_FOUND, f"Claude Code has no session {session_id} in {cwd}.")
+                    raise CallFailed(RESOURCE_NOT_FOUND, f"Claude Code has no session {session_id} in {cwd}.")
                 return self._open(session_id, cwd)
             case "session/fork":
                 return self._fork(params["sessionId"], params["cwd"])
@@ -150,20 +162,20 @@ class Runner:
         try:
             forked = fork_session(session_id, cwd)
         except (FileNotFoundError, ValueError) as error:
-            raise CallFailed(NOT_FOUND, str(error)) from error
+            raise CallFailed(RESOURCE_NOT_FOUND, str(error)) from error
         return self._open(forked.session_id, cwd)
 
     def _session(self, params: Mapping[str, Any]) -> ClaudeSession:
         session = self._sessions.get(params["sessionId"])
         if session is None:
-            raise CallFailed(NOT_FOUND, f"There is no session {params['sessionId']}.")
+            raise CallFailed(RESOURCE_NOT_FOUND, f"There is no session {params['sessionId']}.")
         return session
 
     async def _prompt(self, session: ClaudeSession, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         try:
             return await session.prompt(blocks)
         except PromptFailed as failed:
-            raise CallFailed(AUTH_REQUIRED if failed.login else FAILED, str(failed)) from failed
+            raise CallFailed(AUTH_REQUIRED if failed.login else INTERNAL_ERROR, str(failed)) from failed
 
 
 async def run(setting_sources: list[SettingSource]) -> None:
