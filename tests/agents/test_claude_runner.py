@@ -16,6 +16,7 @@ import pytest
 from tests.agents.model import Model, Step, scripted
 from tests.agents.programs import program
 from tests.processes.living import children
+from tests.servers import Place, history, new_session, run_prompt
 
 SECONDS = 30
 Answer = Callable[["Runner"], Any]
@@ -296,6 +297,22 @@ def test_what_lies_in_the_directory_is_not_imported(tmp_path: Path, model: Model
         runner.open()
 
         assert runner.session
+
+
+def test_the_extra_is_all_that_the_mode_needs(tmp_path: Path, model: Model) -> None:
+    place = Place(tmp_path, HOME=str(tmp_path), ANTHROPIC_API_KEY="test-key", ANTHROPIC_BASE_URL=model.url)
+    place.program = program("claude/bin/towpath")
+
+    with place.serving(), place.client() as client:
+        modes = {agent["mode"]: agent["available"] for agent in client.get("/api/agents").json()["agents"]}
+        assert modes["claude"]
+        session_id = new_session(client, mode="claude")
+        run_prompt(client, session_id, scripted("Go on.", [{"say": "An answer."}]))
+        events = history(client, session_id)
+
+    said = "".join(event["text"] for event in events if event["type"] == "agent-message")
+    assert said == "An answer."
+    assert {event["agentMode"] for event in events if "agentMode" in event} <= {"default"}
 
 
 def _arguments(pid: int) -> bytes:
