@@ -237,9 +237,7 @@ class AcpAgent:
             await sleep(rest)
             rest = self._profile.turn_seconds + self._session.waited - before - (current_time() - begun)
         work.late = True
-        seconds = self._profile.turn_seconds
-        allowed = f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
-        reason = f"The turn took longer than {allowed}, and was stopped."
+        reason = f"The turn took longer than {_duration(self._profile.turn_seconds)}, and was stopped."
         await self._desk.emit(SessionError(error=reason, code="turn-timeout", recoverable=True))
         work.stop.set()
 
@@ -331,8 +329,8 @@ class AcpAgent:
             self._session = None  # so that nobody takes its end for an accident
             with CancelScope(shield=True):
                 await session.connection.close(politely=True)
-                minutes = f"{self._profile.idle_seconds / 60:g} min"
-                reason = f"{self._profile.title} was idle for {minutes}; the next prompt starts it again."
+                idle = _duration(self._profile.idle_seconds)
+                reason = f"{self._profile.title} was idle for {idle}; the next prompt starts it again."
                 await self._tell_idle(reason)
 
     async def _tell_idle(self, reason: str) -> None:
@@ -347,6 +345,10 @@ def _how(session: AcpSession) -> str:
     if code is None:
         return "was lost"
     return f"was ended by signal {code - 128}" if code > 128 else f"ended with exit code {code}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
 def _told(error: Refused) -> str:

@@ -151,8 +151,10 @@ class Answers:
 
     async def _permit(self, params: Any, in_order: Callable[[], None]) -> Any:
         asked = convert(params, Permission)
+        before = self._translation.known(asked.tool_call)
         call = self._translation.call(asked.tool_call, status="pending")
-        await self._desk.emit(call)
+        if before is None or self._translation.whole(call) != before:  # most say again what they told
+            await self._desk.emit(call)
         in_order()
         whole = self._translation.whole(call)
         asking = Asking(

@@ -469,7 +469,8 @@ class Demo:
 
 
 def _text(blocks: Sequence[Json]) -> str:
-    return "\n".join(str(block["text"]) for block in blocks if block.get("type") == "text")
+    """Return the prompt; what was given with it comes after it."""
+    return next((str(block["text"]) for block in blocks if block.get("type") == "text"), "")
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -190,6 +190,10 @@ class Translation:
             self._open[call.tool_call_id] = whole
         return call
 
+    def known(self, given: Any) -> ToolCall | None:
+        """Return what was told of a tool call that is not over. Raises ValidationError."""
+        return self._open.get(convert(given, Call).tool_call_id)
+
     def whole(self, call: ToolCall) -> ToolCall:
         """Return all that was told of a tool call that is not over."""
         return self._open.get(call.tool_call_id, call)

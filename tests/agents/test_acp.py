@@ -144,7 +144,7 @@ async def test_what_is_no_message_is_told_and_harms_nothing(tmp_path: Path) -> N
         )  # fmt: skip
 
     assert (end.stop_reason, stage.said) == ("end", "done")
-    assert stage.errors == ["agent-protocol"] * 4
+    assert stage.errors == ["agent-protocol"] * 5
 
 
 async def test_junk_without_end_is_told_a_few_times(tmp_path: Path) -> None:
