@@ -263,7 +263,11 @@ class EventLog(Protocol):
     async def page(
         self, criteria: ListingFilter, *, before: tuple[int, SessionId] | None, limit: int
     ) -> Sequence[Listed]:
-        """Return up to *limit* listed sessions by ``(last_activity, session_id)``, descending, from below *before*."""
+        """Return up to *limit* listed sessions by ``(last_activity, session_id)``, descending, from below *before*.
+
+        What changes a session's row is in the listing with its commit; of events that do not change it, the newest may
+        be up to a second younger than the ``last_activity`` that is told here.
+        """
 
     async def restless(self) -> Sequence[SessionId]:
         """Return the sessions whose listing is not at rest, for the start after a crash."""

@@ -48,6 +48,7 @@ class Commit(Struct, frozen=True):
     """What is durable now, or failed."""
 
     position: int
+    types: Sequence[str]
     changes: Sequence[Change]
     forgotten: Sequence[SessionId]
     lifecycle: Sequence[Recorded]
@@ -56,10 +57,11 @@ class Commit(Struct, frozen=True):
 
 
 class Row(Struct):
-    """What two tables hold of a session."""
+    """What is known of a session; ``written_seq`` and ``written_activity`` are what its head's row says instead."""
 
-    key: int
     session_id: SessionId
+    salts: Salts
+    key: int
     epoch: Epoch
     deleted_at: int | None = None
     seq: int = 0
@@ -70,8 +72,10 @@ class Row(Struct):
     largest: int = 0
     oldest: int = 0
     run: int = 0
-    listing: Listing | None = None
+    written_seq: int = 0
+    written_activity: int | None = None
     last_activity: int | None = None
+    listing: Listing | None = None
 
     def known(self) -> Known:
         deleted = self.deleted_at is not None
@@ -104,12 +108,12 @@ class Row(Struct):
 class Entry(Struct):
     """What one transaction does to one session; ``floor`` is the position of its last event before.
 
-    ``rewrite`` says that more changes than what each append does.
+    ``head`` and ``rewrite`` say that the rows of its head and of its listing must be written.
     """
 
     row: Row
     floor: int
-    salts: Salts
+    head: bool = False
     rewrite: bool = False
     recorded: list[Recorded] = field(default_factory=list)
 

@@ -6,10 +6,18 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from domain.errors import LogUnavailable
+from domain.errors import LogUnavailable, SessionNotFound
 from domain.ids import SessionId
-from infrastructure.eventlogs.reader import Damaged, Stored, every_session, page_after, transaction
-from infrastructure.eventlogs.schema import Execute, body_checksum, check_identity, connect, row_id, translated
+from infrastructure.eventlogs.reader import Damaged, Stored, every_session, load, page_after, transaction
+from infrastructure.eventlogs.schema import (
+    HEADS_NOW,
+    Execute,
+    body_checksum,
+    check_identity,
+    connect,
+    row_id,
+    translated,
+)
 
 PAGE_EVENTS = 1024
 
@@ -30,20 +38,23 @@ def verify(path: Path) -> Iterator[Finding]:
     try:
         with translated(connection):
             check_identity(connection)
+            connection.execute(f"CREATE TEMP {HEADS_NOW}")  # which a file of an earlier version lacks
             try:
                 yield from _damaged_pages(connection)
             except apsw.CorruptError as error:
                 yield Finding(f"The file is damaged: {error}")
         sessions = every_session(connection)
-        for stored, quarantined in sessions:
+        for session_id, quarantined in sessions:
             if quarantined:
-                yield Finding("quarantined: what was read of it was not what was recorded", stored.session_id)
+                yield Finding("quarantined: what was read of it was not what was recorded", session_id)
             try:
                 with transaction(connection) as execute:
-                    yield from _damaged_rows(execute, stored)
+                    yield from _damaged_rows(execute, load(execute, session_id, quarantined=True))
+            except SessionNotFound:  # forgotten meanwhile
+                continue
             except (Damaged, LogUnavailable) as error:
                 cause = error.__cause__ or error
-                yield Finding(f"its events can't be read: {cause}", stored.session_id)
+                yield Finding(f"its events can't be read: {cause}", session_id)
     finally:
         connection.close()
 

@@ -31,13 +31,11 @@ SCANNED_EVENTS = 4096
 # How full a batch is aimed to be when its events are counted by their mean size: a second count is then rare.
 FILLED = 0.95
 
-SESSIONS_WHERE = """
-SELECT session_id, key, epoch, seq, position, earliest, trimmed, bytes, largest, listing, last_activity,
-       deleted_at IS NOT NULL, quarantined
-FROM sessions JOIN heads USING (key) WHERE {condition}
+NAMED_SESSIONS = """
+SELECT session_id, key, epoch, seq, position, earliest, trimmed, written_bytes / max(1.0, written_seq - earliest),
+       largest, listing, last_activity, deleted_at IS NOT NULL, quarantined
+FROM sessions JOIN heads_now USING (key) WHERE session_id IN (SELECT value FROM json_each(?))
 """
-ALL_SESSIONS = SESSIONS_WHERE.format(condition="true")
-NAMED_SESSIONS = SESSIONS_WHERE.format(condition="session_id IN (SELECT value FROM json_each(?))")
 PAGE = """
 SELECT count(*), sum(checksum), '[' || {ids} || ']', '[' || group_concat(position) || ']',
        group_concat(type), CAST(group_concat(data, char(10)) AS BLOB)
@@ -68,20 +66,30 @@ WITH RECURSIVE search (low, high) AS (
 )
 SELECT low FROM search WHERE low = high
 """
+OVERGROWN = """
+SELECT session_id FROM sessions JOIN heads_now USING (key)
+WHERE (bytes > ? OR oldest < ?) AND seq > earliest + 1 AND NOT quarantined
+"""
 RESTLESS = "SELECT session_id FROM sessions WHERE at_rest = 0 AND NOT quarantined"
-LISTED = """
-SELECT key, session_id, epoch, seq, earliest, listing, last_activity
+LISTED_ROWS = """
+SELECT key, session_id, epoch, earliest, listing, last_activity
 FROM heads CROSS JOIN sessions USING (key)
 WHERE last_activity <= ?1 AND (last_activity < ?1 OR session_id < ?2)
   AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR mode = ?4) AND (?5 IS NULL OR archived = ?5)
   AND (?6 IS NULL OR project_id = ?6)
 ORDER BY last_activity DESC, session_id DESC LIMIT ?7
 """
+# The order is that of the heads' rows; where its log ends is looked up for each session on the page alone.
+PAGED = """
+WITH page AS MATERIALIZED ({rows}) {more}
+SELECT session_id, epoch, seq, page.earliest, listing, page.last_activity, {snippet}
+FROM page JOIN heads_now USING (key) {join} ORDER BY page.last_activity DESC, session_id DESC
+"""
+LISTED = PAGED.format(rows=LISTED_ROWS, more="", snippet="NULL", join="")
 # Of each session on the page the newest text that holds any of the words. In three passes over what the index finds,
 # since asking it for each session begins anew each time: 2 ms where the last word is cut short.
 FOUND = """
-WITH page AS MATERIALIZED ({listed}),
-newest AS MATERIALIZED (
+, newest AS MATERIALIZED (
     SELECT max(rowid) AS place FROM search
     WHERE search MATCH ?8 AND rowid >> 40 IN (SELECT key FROM page) GROUP BY rowid >> 40
 ),
@@ -89,7 +97,6 @@ shown AS MATERIALIZED (
     SELECT rowid >> 40 AS key, snippet(search, 0, '', '', '…', {words}) AS snippet FROM search
     WHERE search MATCH ?8 AND +rowid IN (SELECT place FROM newest)
 )
-SELECT page.*, snippet FROM page LEFT JOIN shown USING (key) ORDER BY last_activity DESC, session_id DESC
 """
 
 
@@ -123,9 +130,9 @@ def transaction(connection: apsw.Connection) -> Iterator[Execute]:
                 connection.execute("ROLLBACK")
 
 
-def load(execute: Execute, session_id: SessionId) -> Stored:
-    """Return the session's row. Raises SessionNotFound, SessionQuarantined."""
-    stored = _load_all(execute, [session_id])
+def load(execute: Execute, session_id: SessionId, *, quarantined: bool = False) -> Stored:
+    """Return what is known of a session. Raises SessionNotFound, Damaged; SessionQuarantined unless *quarantined*."""
+    stored = _load_all(execute, [session_id], quarantined=quarantined)
     if not stored:
         raise SessionNotFound(session_id)
     return stored[0]
@@ -244,20 +251,11 @@ def read_listed(
     if criteria.words:
         asked = queries(criteria.words)
         statement, bindings = found_statement(len(asked)), [*bindings, " OR ".join(asked), *asked]
-    with transaction(connection) as execute:
-        rows = execute(statement, bindings).fetchall()
-    return [_listed(*row) for row in rows]
+    return [_listed(*row) for row in _ask_of_many(connection, statement, *bindings)]
 
 
 def _listed(
-    _key: int,
-    _id: SessionId,
-    epoch: Epoch,
-    seq: int,
-    earliest: int,
-    row: bytes,
-    last_activity: int,
-    snippet: str | None = None,
+    _id: SessionId, epoch: Epoch, seq: int, earliest: int, row: bytes, last_activity: int, snippet: str | None
 ) -> Listed:
     listing = decode_listing(row)
     return Listed(listing, Head(epoch, seq, earliest, listing, last_activity), readable(snippet))
@@ -267,14 +265,15 @@ def _listed(
 def found_statement(queries: int) -> str:
     """Return the statement that reads a page of what so many queries to the index all find."""
     found = " INTERSECT ".join([MATCHING.format(number=9 + number) for number in range(queries)])
-    listed = LISTED.replace("FROM heads", f"FROM ({found}) CROSS JOIN heads USING (key)")
-    return FOUND.format(listed=listed, words=SNIPPET_WORDS)
+    rows = LISTED_ROWS.replace("FROM heads", f"FROM ({found}) CROSS JOIN heads USING (key)")
+    more = FOUND.format(words=SNIPPET_WORDS)
+    return PAGED.format(rows=rows, more=more, snippet="snippet", join="LEFT JOIN shown USING (key)")
 
 
-def every_session(connection: apsw.Connection) -> Sequence[tuple[Stored, bool]]:
+def every_session(connection: apsw.Connection) -> Sequence[tuple[SessionId, bool]]:
     """Return all sessions, tombstones included, and whether each is quarantined."""
     with transaction(connection) as execute:
-        return [_stored(row) for row in execute(ALL_SESSIONS).fetchall()]
+        return [*execute("SELECT session_id, quarantined FROM sessions").fetchall()]
 
 
 def read_restless(connection: apsw.Connection) -> Sequence[SessionId]:
@@ -284,12 +283,16 @@ def read_restless(connection: apsw.Connection) -> Sequence[SessionId]:
 
 def read_overgrown(connection: apsw.Connection, max_bytes: int, oldest: int) -> Sequence[SessionId]:
     """As `EventLog.overgrown`."""
-    return _ids(
-        connection,
-        "SELECT session_id FROM sessions JOIN heads USING (key)"
-        " WHERE (bytes > ? OR oldest < ?) AND seq > earliest + 1 AND NOT quarantined",
-        (max_bytes, oldest),
-    )
+    return [SessionId(row[0]) for row in _ask_of_many(connection, OVERGROWN, max_bytes, oldest)]
+
+
+def _ask_of_many(connection: apsw.Connection, statement: str, *bindings: object) -> Sequence[tuple[Any, ...]]:
+    """Ask what is so of sessions now; where events of one are damaged, what was when the heads were written."""
+    with transaction(connection) as execute:
+        try:
+            return [*execute(statement, bindings).fetchall()]
+        except apsw.CorruptError:
+            return [*execute(statement.replace("heads_now", "heads"), bindings).fetchall()]
 
 
 def read_quarantined(connection: apsw.Connection) -> Sequence[SessionId]:
@@ -297,27 +300,27 @@ def read_quarantined(connection: apsw.Connection) -> Sequence[SessionId]:
     return _ids(connection, "SELECT session_id FROM sessions WHERE quarantined")
 
 
-def _ids(connection: apsw.Connection, statement: str, bindings: tuple[int, ...] = ()) -> Sequence[SessionId]:
+def _ids(connection: apsw.Connection, statement: str) -> Sequence[SessionId]:
     with transaction(connection) as execute:
-        return [SessionId(row[0]) for row in execute(statement, bindings).fetchall()]
+        return [SessionId(row[0]) for row in execute(statement).fetchall()]
 
 
-def _load_all(execute: Execute, sessions: Collection[SessionId]) -> list[Stored]:
-    rows = execute(NAMED_SESSIONS, (encode(list(sessions)).decode(),)).fetchall()
-    loaded = [_stored(row) for row in rows]
-    for stored, quarantined in loaded:
-        if quarantined:
-            raise SessionQuarantined(stored.session_id)
-    return [stored for stored, _ in loaded]
-
-
-def _stored(row: tuple[Any, ...]) -> tuple[Stored, bool]:
-    session_id, key, epoch, seq, position, earliest, trimmed, size, largest, listing, *rest = row
-    last_activity, deleted, quarantined = rest
-    shown = None if listing is None else decode_listing(listing)
-    head = Head(epoch, seq, earliest, shown, last_activity or 0, bool(deleted))
-    mean = size / max(1, seq - earliest)
-    return Stored(session_id, key, Known(head, position, trimmed), mean, largest), bool(quarantined)
+def _load_all(execute: Execute, sessions: Collection[SessionId], *, quarantined: bool = False) -> list[Stored]:
+    try:
+        rows = execute(NAMED_SESSIONS, (encode(list(sessions)).decode(),)).fetchall()
+    except apsw.CorruptError as error:
+        if len(sessions) == 1:
+            raise Damaged(*sessions) from error
+        return [one for session_id in sessions for one in _load_all(execute, [session_id])]
+    loaded = []
+    for session_id, key, epoch, seq, position, earliest, trimmed, mean, largest, listing, *rest in rows:
+        last_activity, deleted, closed = rest
+        if closed and not quarantined:
+            raise SessionQuarantined(session_id)
+        shown = None if listing is None else decode_listing(listing)
+        head = Head(epoch, seq, earliest, shown, last_activity or 0, bool(deleted))
+        loaded.append(Stored(session_id, key, Known(head, position, trimmed), mean, largest))
+    return loaded
 
 
 def _seq_at(execute: Execute, stored: Stored, position: int) -> int:

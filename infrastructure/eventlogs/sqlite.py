@@ -112,6 +112,7 @@ class SqliteEventLog:
         try:
             yield log
         finally:
+            log._order(log._writer.settle)
             log._closed = True
             log._writer.put(None)
             await asyncio.shield(loop.run_in_executor(None, log._close))
@@ -273,16 +274,14 @@ class SqliteEventLog:
 
     def _publish(self, commit: Commit) -> None:
         self._position = commit.position
-        types: list[str] = []
         for change in commit.changes:
             if change.events:
                 self._tails.extend(change.session_id, change.known, change.floor, change.events)
-                types += [event.type for event in change.events]
             else:
                 self._tails.update(change.session_id, change.known)
-        self._counts.update(types)
-        if types:
-            self.measures.batch.observe(len(types))
+        self._counts.update(commit.types)
+        if commit.types:
+            self.measures.batch.observe(len(commit.types))
         for session_id in commit.forgotten:
             self._tails.forget(session_id)
         if commit.lifecycle:

@@ -4,11 +4,12 @@ from functools import cache
 
 ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
 SELECT_SESSION = """
-SELECT key, session_id, epoch, deleted_at, seq, position, earliest, trimmed, bytes, largest, oldest, run,
-       listing, last_activity
-FROM sessions JOIN heads USING (key) WHERE session_id = ?
+SELECT key, epoch, deleted_at, seq, position, earliest, trimmed, bytes, largest, oldest, run,
+       written_seq, written_activity, last_activity, listing
+FROM sessions JOIN heads_now USING (key) WHERE session_id = ?
 """
 EVENT_WIDTH, HEAD_WIDTH, SESSION_WIDTH = 7, 10, 10
+EVENT_TYPE = 2
 INSERT_EVENTS = "INSERT INTO events (id, position, type, timestamp, lifecycle, checksum, data) VALUES {rows}"
 UPSERT_HEADS = """
 INSERT INTO heads (key, seq, position, earliest, trimmed, bytes, largest, oldest, run, last_activity) VALUES {rows}

@@ -3,16 +3,19 @@
 from pathlib import Path
 
 import apsw
+import pytest
 from anyio import fail_after
 
 from domain.ports import ListingFilter
-from infrastructure.eventlogs.schema import MIGRATIONS, connect, create_file, migrate
+from infrastructure.eventlogs.doctor import verify
+from infrastructure.eventlogs.schema import MIGRATIONS, StoreRefused, connect, create_file, migrate
 from infrastructure.eventlogs.sqlite import SqliteEventLog
-from tests.eventlogs.stage import A, B, opened, read_on
+from tests.eventlogs.stage import A, B, created, opened, read_on
 from tests.eventlogs.test_search import converse, found, told
 
+BACK_TO_2 = "DROP VIEW heads_now; PRAGMA user_version = 2"
 BACK_TO_1 = """
-DROP TABLE search; DROP TABLE receipts; DROP TABLE uploads;
+DROP VIEW heads_now; DROP TABLE search; DROP TABLE receipts; DROP TABLE uploads;
 ALTER TABLE sessions DROP COLUMN project_id; ALTER TABLE meta DROP COLUMN indexed; PRAGMA user_version = 1;
 """
 
@@ -43,6 +46,7 @@ async def test_a_log_of_version_1_is_kept_and_found(tmp_path: Path) -> None:
     first = connect(tmp_path / "one" / "log.db")
     migrate(first, MIGRATIONS[:1])
     first.close()
+    assert not [*verify(path)]
     assert tables(path) == tables(tmp_path / "one" / "log.db")
 
     with fail_after(20):
@@ -55,3 +59,21 @@ async def test_a_log_of_version_1_is_kept_and_found(tmp_path: Path) -> None:
             await owner.write("x")
             page = await log.page(ListingFilter(project_id="project_1"), before=None, limit=5)
             assert [listed.listing.session_id for listed in page] == ["session_d"]
+
+
+async def test_a_log_of_version_2_goes_on_and_is_refused_by_what_wrote_it(tmp_path: Path) -> None:
+    path = tmp_path / "log" / "log.db"
+    async with opened("sqlite", tmp_path) as log:
+        owner = await created(log, A, "x", "y")
+        heads = [await log.head(A)]
+    connection = connect(path)
+    connection.execute(BACK_TO_2)
+
+    async with SqliteEventLog.open(path, durability="power") as log:
+        assert [await log.head(A)] == heads
+        owner.log = log
+        for text in "xyz":
+            await owner.write(text)
+    with pytest.raises(StoreRefused, match="version 3"):
+        migrate(connection, MIGRATIONS[:2])
+    connection.close()
