@@ -49,7 +49,8 @@ class RealAgent(NamedTuple):
     """How an agent is installed, configured and made to run a command.
 
     ``files`` are those of its home directory, ``run`` what its model calls. ``refused`` is how a turn ends whose tool
-    was refused, ``remembers`` whether it always knows after a restart what was said before.
+    was refused, ``forks`` whether it copies its memory, ``remembers`` whether it always knows after a restart what was
+    said before.
     """
 
     mode: str
@@ -59,6 +60,7 @@ class RealAgent(NamedTuple):
     files: Mapping[str, str] = {}
     refused: str = "end"
     remembers: bool = True
+    forks: bool = False
 
 
 def _codex(command: str) -> Step:
@@ -101,12 +103,14 @@ AGENTS = (
         _bash,
         {"KIMI_CODE_NO_AUTO_UPDATE": "1"},
         {".kimi-code/config.toml": KIMI},
+        forks=True,
     ),
     RealAgent(
         "claude",
         lambda: [str(program("claude/bin/python")), "-P", "-m", "infrastructure.agents.claude_runner"],
         _bash,
         {"ANTHROPIC_API_KEY": "test-key", "ANTHROPIC_BASE_URL": "{url}"},
+        forks=True,
     ),
 )
 

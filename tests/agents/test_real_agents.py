@@ -124,6 +124,18 @@ def test_what_runs_when_the_server_is_killed_ends_and_never_runs_again(place: Re
         assert (lines(place, "deed"), talk.questions()) == (1, [])
 
 
+def test_a_fork_knows_what_its_answer_says_that_it_knows(place: RealPlace) -> None:
+    with talking(place) as talk:
+        assert talk.over(talk.prompt([{"say": "The word is pelican."}])) == "end"
+        answer = talk.client.post(f"/api/sessions/{talk.session_id}/fork", json={}).json()
+        assert answer["agentMemory"] == ("forked" if place.agent.forks else "none")
+
+        fork = Talk(place, talk.client, answer["session"]["sessionId"])
+        turn = fork.prompt([{"recall": "pelican"}])
+        assert fork.over(turn) == "end"
+        assert fork.said(turn).endswith("I remember pelican." if place.agent.forks else "I know no pelican.")
+
+
 def assert_memory(talk: Talk, turn_id: str) -> None:
     """Check that an agent that was started anew knows the word, or that the log says that it does not."""
     remembers = talk.said(turn_id).endswith("I remember pelican.")
