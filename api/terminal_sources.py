@@ -1,7 +1,5 @@
 """What streams of terminals read: bytes of output as frames, alone or beside the events of many sessions."""
 
-import math
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,66 +12,19 @@ from contracts.events import SYSTEM_SESSION_ID, StreamReset, TerminalClosed
 from contracts.terminals import TerminalFrame, TerminalOutput, TerminalResized, TerminalSnapshot
 from domain.cursors import Position, TerminalStart, end_of_output, format_cursor, start_in_terminal
 from domain.errors import CursorExpired, NotFound, TerminalNotFound, Unavailable
-from domain.ids import Epoch
+from domain.ids import Epoch, make_id
 from domain.ports import Screens, Terminal, TerminalState, Wake
 from domain.terminals import Terminals
 from domain.viewers import Size
 
 PIECE_BYTES = 48 * 1024
 CHUNK_BYTES = 4 * PIECE_BYTES
-HOLD_SECONDS = 5.0
-"""For how long a program waits for a reader that does not come on, or for one that was cut off."""
-
-
-class Holds:
-    """Has one program wait for the slowest of those who read its output, or were cut off just now."""
-
-    def __init__(self, terminal: Terminal, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._terminal = terminal
-        self._monotonic = monotonic
-        self._readers: dict[object, tuple[int, float]] = {}
-        self._cut: list[tuple[int, float]] = []
-
-    def note(self, reader: object, offset: int, *, at_head: bool) -> None:
-        """Take note of how far a reader is. One *at_head* counts for as long as there is no news for it."""
-        known, since = self._readers.get(reader, (-1, 0.0))
-        if at_head:
-            since = math.inf
-        elif known != offset or since == math.inf:
-            since = self._monotonic()
-        self._readers[reader] = offset, since
-        self.hold()
-
-    def wake(self, reader: object) -> None:
-        """Take note that there is news for a reader: it has some seconds to come on."""
-        offset, since = self._readers.get(reader, (0, 0.0))
-        if since == math.inf:
-            self._readers[reader] = offset, self._monotonic()
-        self.hold()
-
-    def leave(self, reader: object) -> None:
-        """Take note that a reader is cut off; it may come back."""
-        offset, _ = self._readers.pop(reader, (None, 0.0))
-        if offset is not None:
-            self._cut.append((offset, self._monotonic() + HOLD_SECONDS))
-            self.hold()
-
-    def hold(self) -> None:
-        """Tell the terminal the lowest offset that somebody is at."""
-        now = self._monotonic()
-        lowest = [offset for offset, since in self._readers.values() if now < since + HOLD_SECONDS]
-        self._cut = [(offset, until) for offset, until in self._cut if now < until]
-        lowest += [offset for offset, _ in self._cut]
-        if lowest:
-            self._terminal.hold(min(lowest))
 
 
 class TerminalSource:
     """One terminal's output from an offset on; where there is none, what the terminal shows comes first."""
 
-    def __init__(
-        self, terminal: Terminal, start: TerminalStart, *, sources: "TerminalSources", holds: Holds, viewer_id: str
-    ) -> None:
+    def __init__(self, terminal: Terminal, start: TerminalStart, *, sources: "TerminalSources", viewer_id: str) -> None:
         self.terminal_id = terminal.state.plan.terminal_id
         self.over = start.after is not None and start.after > terminal.state.offset  # its end was seen
         self.cursor_in: Callable[[], str] = self._own_cursor
@@ -83,7 +34,7 @@ class TerminalSource:
         self._reset = start.reset
         self._size: Size | None = None
         self._sources = sources
-        self._holds = holds
+        self._reader = make_id()
         self._viewer_id = viewer_id
 
     @property
@@ -138,8 +89,8 @@ class TerminalSource:
 
     async def _go_on(self, after: int) -> Found:
         frames = []
-        before, began = self._terminal.state, after
-        self._holds.note(self, began, at_head=False)
+        before = self._terminal.state
+        self._terminal.hold(self._reader, after)
         if self._size != (before.cols, before.rows):
             self._size = Size(before.cols, before.rows)
             resized = TerminalResized(terminal_id=self.terminal_id, offset=after, cols=before.cols, rows=before.rows)
@@ -163,7 +114,7 @@ class TerminalSource:
             )
             frames.append(sse.frame(closed, self.cursor))
         if at_head := after >= state.offset:
-            self._holds.note(self, began, at_head=True)  # what was found now is not yet sent
+            self._terminal.hold(self._reader, after)  # it may wait long until it looks again
         return Found(b"".join(frames), at_head, self.over)
 
     def _output(self, after: int, data: bytes) -> list[bytes]:
@@ -179,15 +130,11 @@ class TerminalSource:
         return sse.frame(content, self.cursor)
 
     def watch(self, wake: Wake, put: Put) -> Callable[[], None]:  # noqa: ARG002 - output is read, never handed over
-        def woken() -> None:
-            self._holds.wake(self)
-            wake()
-
         ends = ExitStack()
         if self._viewer_id:
             ends.callback(self._sources.enter(self.terminal_id, self._viewer_id))
-        ends.callback(self._holds.leave, self)
-        ends.callback(self._terminal.watch(woken))
+        ends.callback(self._terminal.release, self._reader)
+        ends.callback(self._terminal.watch(wake))
         return ends.close
 
 
@@ -250,13 +197,10 @@ class TerminalSources:
         self.bytes_sent = 0
         self.enter = terminals.enter
         self.terminals = terminals
-        self._holds: dict[Terminal, Holds] = {}
 
     def open(self, terminal: Terminal, start: TerminalStart, *, viewer_id: str = "") -> TerminalSource:
         """Return a source that begins there; a stream of it counts for *viewer_id*, if given."""
-        self._holds = {known: holds for known, holds in self._holds.items() if self.knows(known)}
-        holds = self._holds.setdefault(terminal, Holds(terminal))
-        return TerminalSource(terminal, start, sources=self, holds=holds, viewer_id=viewer_id)
+        return TerminalSource(terminal, start, sources=self, viewer_id=viewer_id)
 
     def choose(
         self, terminal_ids: Sequence[str], offsets: Mapping[Epoch, int]

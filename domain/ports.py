@@ -619,11 +619,16 @@ class Terminal(Protocol):
     def watch(self, wake: Wake) -> Callable[[], None]:
         """Call *wake* after each change of the state; joined, as `EventLog.watch` does. Returns what ends the watch."""
 
-    def hold(self, offset: int) -> None:
-        """Have the program wait rather than run far ahead of the slowest reader, who is at *offset*.
+    def hold(self, reader: str, offset: int) -> None:
+        """Have the program wait rather than run far ahead of a reader, who is at *offset*.
 
-        Takes the place of what was held before. Good for some seconds, and for some more when the server is gone, so
-        that its readers may come again; a reader that does not come on holds nobody back. Never waits.
+        A reader that does not come on for some seconds holds nobody back. Never waits.
+        """
+
+    def release(self, reader: str) -> None:
+        """Forget a reader that was cut off: the program waits some seconds for another one that goes on from there.
+
+        For those whose server is gone it waits longer. Never waits.
         """
 
     async def write(self, client_id: str, seq: int, data: bytes) -> int:

@@ -418,6 +418,7 @@ class FakeTerminal:
         self.typed: list[tuple[str, bytes]] = []
         self.seqs: dict[str, int] = {}
         self.held_at: list[int] = []
+        self.readers: set[str] = set()
         self.removed = False
         self.unanswering = False
         self.refusing = False
@@ -464,8 +465,12 @@ class FakeTerminal:
         self.watchers[key] = wake
         return lambda: self.watchers.pop(key, None) and None
 
-    def hold(self, offset: int) -> None:
+    def hold(self, reader: str, offset: int) -> None:
+        self.readers.add(reader)
         self.held_at.append(offset)
+
+    def release(self, reader: str) -> None:
+        self.readers.discard(reader)
 
     async def write(self, client_id: str, seq: int, data: bytes) -> int:
         self._answer()

@@ -64,14 +64,17 @@ class Connection:
             if not sent:
                 self.close()
 
-    def post(self, line: bytes) -> None:
-        """Send a short line if that can be done at once."""
+    def post(self, line: str) -> bool:
+        """Send a short line if that can be done at once; tell whether it was."""
         if not self._open or self._sending.statistics().locked:
-            return
+            return False
+        data = line.encode()
         try:
-            if self._socket.send(line) < len(line):
-                self.close()
+            sent = self._socket.send(data)
         except BlockingIOError:
-            return
+            return False
         except OSError:
+            sent = 0
+        if sent < len(data):
             self.close()
+        return self._open

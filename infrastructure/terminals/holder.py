@@ -25,17 +25,12 @@ import termios
 import time
 
 from infrastructure.processes import shim
+from infrastructure.terminals.holds import WINDOW_BYTES, Holds
 
 OUTPUT, SOCKET = "output", "socket"
 HEAD_BYTES = 4096
 HEAD_NUMBERS = 8  # given up to, written, replied, pid, columns, rows, ended at (ms) or 0, exit code + 1 or 0
 SPARE_BYTES = 256 * 1024  # given up at a time, so the ring has them on top of what it is to keep
-WINDOW_BYTES = 1024 * 1024  # how far the program may run ahead of who holds it: what Ctrl-C can't take back
-HOLD_SECONDS = 5.0  # how long a hold is good
-LATER_HOLDS = 5  # a hold that ended goes on from where the output is, so often and
-LATER_SECONDS = 1.0  # so long each: a server that is late finds its readers' output, a dead one slows little
-LOST_SECONDS = 30.0  # how long it is good once the server is gone: a start took 8 s on a busy machine, and clients wait
-LATE_SECONDS = 2.0  # how long it is good after another reader came instead
 JOIN_SECONDS = 0.004  # between two words of how far the output is
 READ_BYTES = 65536
 TYPED_BYTES = 65536  # what may wait for the program to read it
@@ -172,12 +167,13 @@ class Peer:
     """A connection: a server's, or that of a command which looks after terminals.
 
         to the holder    ``input REQUEST CLIENT SEQ LENGTH`` and so many bytes; ``reply REQUEST OFFSET LENGTH`` and so
-                         many bytes; ``resize REQUEST COLS ROWS``; ``hold OFFSET``; ``end``
+                         many bytes; ``resize REQUEST COLS ROWS``; ``hold READER OFFSET``; ``release READER``;
+                         ``end``
         from the holder  ``state OFFSET EARLIEST REPLIED COLS ROWS PID`` at once and after each change; the answer to a
                          request: ``ok REQUEST NUMBER``, ``gap REQUEST EXPECTED``, ``refused REQUEST``,
                          ``over REQUEST``; the end of the stream when all is over: the head of the output has the rest
 
-    All are lines of ASCII. Numbers are decimal, REQUEST is the peer's own, CLIENT any word.
+    All are lines of ASCII. Numbers are decimal, REQUEST and READER are the peer's own, CLIENT any word.
     """
 
     def __init__(self, connection: socket.socket, *, bound: bool = False) -> None:
@@ -190,9 +186,6 @@ class Peer:
         self.unsent = b""
         self.stale = True  # has to be told the state
         self.gone = False
-        self.held: int | None = None
-        self.held_until = 0.0
-        self.later_holds = LATER_HOLDS
 
     def hear(self) -> None:
         """Take what has come."""
@@ -283,7 +276,7 @@ class Holder:
         self.replied = 0
         self.exit_code = -1
         self.childless = False
-        self.lost: list[tuple[int, float]] = []  # holds of servers that are gone, and until when they are good
+        self.holds = Holds()
         self.clients: dict[bytes, int] = {}
         self.waiting: list[Input] = []
         self.typed = b""
@@ -346,10 +339,6 @@ class Holder:
                 os.stat(SOCKET, dir_fd=self.home)
             except OSError:  # nobody can find this terminal any more
                 self.end(now)
-        for peer in self.peers:
-            if now >= peer.held_until and peer.later_holds < LATER_HOLDS:
-                peer.held, peer.held_until = self.ring.offset, now + LATER_SECONDS
-                peer.later_holds += 1
         if self.stage and now >= self.stage_until:
             self.go_on_ending(now)
 
@@ -363,18 +352,14 @@ class Holder:
             times.append(self.stage_until)
         times += [until for until in (self.full_until, self.hung_until) if now < until]
         if self.ring.offset >= self.most(now):
-            times += [peer.held_until for peer in self.peers if peer.held_until > now]
-            times += [until for _, until in self.lost if until > now]
+            times.append(self.holds.next_time(now))
         return min(times)
 
     # output
 
     def most(self, now: float) -> int:
         """Return how far the output may go: not far ahead of who reads it, if somebody does."""
-        live = [peer.held + WINDOW_BYTES for peer in self.peers if peer.held is not None and now < peer.held_until]
-        # their readers may not have got what was on its way when the server went: the other half is for that
-        lost = [held + self.ring.kept // 2 for held, until in self.lost if now < until]
-        return min([*live, *lost, self.ring.offset + READ_BYTES])
+        return int(min(self.holds.most(self.ring.earliest, now), self.ring.offset + READ_BYTES))
 
     def may_read(self, now: float) -> bool:
         return now >= self.hung_until and not self.unkept and self.ring.offset < self.most(now)
@@ -408,6 +393,7 @@ class Holder:
         else:
             self.unkept = b""
             self.changed = True
+            self.holds.note_output(self.ring.offset, now)
 
     def tell(self, now: float) -> None:
         if self.changed and now >= self.told + JOIN_SECONDS:
@@ -449,8 +435,10 @@ class Holder:
                     set_size(self.master, *self.size)
                     self.changed = True
                     self.answer(peer, request, 0)
-                case [b"hold", offset]:
-                    self.hold(peer, int(offset), now)
+                case [b"hold", reader, offset]:
+                    self.holds.hold(peer.number, reader, int(offset), head=self.ring.offset, now=now)
+                case [b"release", reader]:
+                    self.holds.release(peer.number, reader, now)
                 case [b"end"]:
                     self.end(now)
                 case _:
@@ -467,12 +455,6 @@ class Holder:
             self.changed = True
             if len(self.typed) < TYPED_BYTES:
                 self.typed += data
-
-    def hold(self, peer: Peer, offset: int, now: float) -> None:
-        if peer.held is None:
-            self.lost = [(held, min(until, now + LATE_SECONDS)) for held, until in self.lost]
-        if offset >= self.ring.earliest:  # what is gone can't be held
-            peer.held, peer.held_until, peer.later_holds = offset, now + HOLD_SECONDS, 0
 
     def type(self, now: float) -> None:
         """Take the inputs for which there is room, in order, and hand the program what it reads of them."""
@@ -527,11 +509,9 @@ class Holder:
         for peer in [peer for peer in self.peers if peer.gone]:
             self.peers.remove(peer)
             peer.connection.close()
-            if peer.held is not None and now < peer.held_until:
-                self.lost.append((peer.held, now + LOST_SECONDS))
+            self.holds.lose(peer.number, now)
             if peer.bound:
                 self.stage, self.stage_until = 3, now
-        self.lost = [(held, until) for held, until in self.lost if now < until]
 
     # end
 
@@ -580,9 +560,7 @@ class Holder:
     def finish(self) -> None:
         """Keep the last output, record that all is over."""
         now = time.monotonic()
-        self.lost.clear()
-        for peer in self.peers:
-            peer.held = None
+        self.holds = Holds()  # nobody is waited for any more
         for _ in range(WINDOW_BYTES // READ_BYTES):  # what stays in the background may write for ever
             before = self.ring.offset
             if self.unkept:

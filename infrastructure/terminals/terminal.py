@@ -1,7 +1,6 @@
 """A terminal as the server has it; adapter of `Terminal`."""
 
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -22,7 +21,6 @@ ANSWER_SECONDS = TYPE_SECONDS + 5
 END_SECONDS = HANGUP_SECONDS + TERMINATE_SECONDS + 3
 KILL_SECONDS = 5
 FIRST_TRY_SECONDS, LAST_TRY_SECONDS = 0.002, 0.5  # between two tries to reach the holder
-HOLD_AGAIN_SECONDS = 1  # between two words that nothing moved
 
 
 class Request:
@@ -49,7 +47,7 @@ class HeldTerminal:
         self._connection: Connection | None = None
         self._requests: dict[bytes, Request] = {}
         self._numbers = count(1)
-        self._held: tuple[int, float] = (-1, 0.0)
+        self._held: dict[str, int] = {}  # what the holder was told of readers
         self.known = Event()
         self.over = Event()
         self._removed = Event()
@@ -72,12 +70,13 @@ class HeldTerminal:
     def _unwatch(self, own: object) -> None:
         self._watchers.pop(own, None)
 
-    def hold(self, offset: int) -> None:
-        held, at = self._held
-        now = time.monotonic()
-        if self._connection and (offset != held or now > at + HOLD_AGAIN_SECONDS):
-            self._held = (offset, now)
-            self._connection.post(b"hold %d\n" % offset)
+    def hold(self, reader: str, offset: int) -> None:
+        if self._connection and self._held.get(reader) != offset and self._connection.post(f"hold {reader} {offset}\n"):
+            self._held[reader] = offset
+
+    def release(self, reader: str) -> None:
+        if self._held.pop(reader, None) is not None and self._connection:
+            self._connection.post(f"release {reader}\n")
 
     async def write(self, client_id: str, seq: int, data: bytes) -> int:
         client = blake2b(client_id.encode(errors="surrogatepass"), digest_size=16).hexdigest()
@@ -138,7 +137,7 @@ class HeldTerminal:
                 pause = min(2 * pause, LAST_TRY_SECONDS)
         with closing(connection):
             self._connection = connection
-            self._held = (-1, 0.0)
+            self._held.clear()
             try:
                 await self._listen(connection)
             finally:

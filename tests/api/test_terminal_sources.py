@@ -12,9 +12,7 @@ import pytest
 from api.sources import Source, StoreSource
 from api.terminal_sources import (
     CHUNK_BYTES,
-    HOLD_SECONDS,
     PIECE_BYTES,
-    Holds,
     MixedSource,
     TerminalSource,
     TerminalSources,
@@ -280,58 +278,6 @@ def test_a_malformed_cursor_of_many_is_refused(cursor: str) -> None:
         parse_stream_cursor(cursor, member="after")
 
 
-class Watchmaker:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-async def test_a_program_waits_for_the_slowest_reader_that_comes_on_and_for_those_just_cut_off() -> None:
-    async with housed() as house:
-        terminal, clock = await house.open(), Watchmaker()
-        terminal.say(b"x" * 1000)
-        holds = Holds(terminal, clock)
-
-        holds.note("slow", 100, at_head=False)
-        holds.note("quick", 900, at_head=False)
-        assert terminal.held_at == [100, 100]
-
-        clock.now += HOLD_SECONDS - 1
-        holds.note("quick", 950, at_head=False)
-        assert terminal.held_at[-1] == 100
-
-        clock.now += 1
-        holds.note("quick", 980, at_head=False)
-        assert terminal.held_at[-1] == 980  # who does not come on holds nobody back
-
-        holds.note("slow", 200, at_head=False)
-        holds.leave("slow")
-        assert terminal.held_at[-1] == 200
-
-        clock.now += HOLD_SECONDS
-        holds.note("quick", 990, at_head=False)
-        assert terminal.held_at[-1] == 990
-
-
-async def test_who_waits_for_more_counts_however_long_that_takes() -> None:
-    async with housed() as house:
-        terminal, clock = await house.open(), Watchmaker()
-        holds = Holds(terminal, clock)
-        holds.note("reader", 0, at_head=True)
-
-        clock.now += 100
-        holds.wake("reader")
-        clock.now += HOLD_SECONDS - 1
-        holds.wake("reader")
-        assert terminal.held_at == [0, 0, 0]
-
-        clock.now += 1
-        holds.wake("reader")
-        assert len(terminal.held_at) == 3
-
-
 async def test_a_stream_holds_from_its_first_byte_to_its_end() -> None:
     async with housed() as house:
         terminal = await house.open()
@@ -339,13 +285,13 @@ async def test_a_stream_holds_from_its_first_byte_to_its_end() -> None:
         source = house.follow(terminal, "0")
         end = source.watch(lambda: None, lambda _: False)
         await read(source)
-        assert set(terminal.held_at) == {0}
+        assert (terminal.held_at, len(terminal.readers)) == ([0, 5], 1)
 
         terminal.say(b"678")
         await read(source)
-        assert terminal.held_at[-1] == 5
+        assert terminal.held_at == [0, 5, 5, 8]
         end()
-        assert terminal.held_at[-1] == 5
+        assert not terminal.readers
 
 
 async def test_a_viewer_looks_as_long_as_its_stream() -> None:

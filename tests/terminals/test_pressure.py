@@ -12,8 +12,9 @@ from anyio import fail_after, move_on_after
 
 from domain.errors import InputRefused
 from domain.ports import Terminal
-from infrastructure.terminals import place
-from infrastructure.terminals.holder import READ_BYTES, TYPED_BYTES, WINDOW_BYTES
+from infrastructure.terminals import holds, place
+from infrastructure.terminals.holder import READ_BYTES, TYPED_BYTES
+from infrastructure.terminals.holds import WINDOW_BYTES
 from tests.terminals.stage import holder_of, make_plan, open_host, sh, shows, until_ended, until_offset, whole
 
 FLOOD_SECONDS = float(os.environ.get("TERMINAL_FLOOD_SECONDS", "2"))
@@ -25,9 +26,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have holders wait shorter for something than they do."""
 
     def shorten(**constants: float) -> None:
-        patience = "".join([f"holder.{name} = {value}; " for name, value in constants.items()])
+        modules = {name: "holds" if hasattr(holds, name) else "holder" for name in constants}
+        patience = "".join([f"{modules[name]}.{name} = {value}; " for name, value in constants.items()])
         start, _, _ = place.BOOTSTRAP.partition("from ")
-        bootstrap = f"{start}from infrastructure.terminals import holder; {patience}holder.main()"
+        bootstrap = f"{start}from infrastructure.terminals import holder, holds; {patience}holder.main()"
         monkeypatch.setattr(place, "BOOTSTRAP", bootstrap)
 
     return shorten
@@ -47,14 +49,14 @@ async def test_a_program_waits_for_who_holds_it(tmp_path: Path) -> None:
     async with open_host(tmp_path / "terminals", kept=2 * WINDOW_BYTES) as host:
         with fail_after(30):
             terminal = await host.open(make_plan(*sh(f"stty -opost; read go; seq {LINES}")))
-            terminal.hold(0)
+            terminal.hold("reader", 0)
             await terminal.write("a", 1, b"\n")
             offset = await at_rest(terminal)
 
             assert WINDOW_BYTES <= offset < WINDOW_BYTES + READ_BYTES + 8192
             pieces, after = [], 0
             while after < terminal.state.offset or terminal.state.ended_at is None:
-                terminal.hold(after)
+                terminal.hold("reader", after)
                 output = await terminal.read(after=after, limit=READ_BYTES)
                 pieces.append(output.data)
                 after = output.offset
@@ -66,11 +68,11 @@ async def test_a_program_waits_for_who_holds_it(tmp_path: Path) -> None:
 
 
 async def test_a_hold_that_is_not_renewed_holds_nobody_up(tmp_path: Path, impatient: Callable[..., None]) -> None:
-    impatient(HOLD_SECONDS=0.3, LATER_SECONDS=0.1)
+    impatient(PATIENCE_SECONDS=0.5)
     async with open_host(tmp_path / "terminals", kept=WINDOW_BYTES) as host:
         with fail_after(30):
             terminal = await host.open(make_plan(*sh(f"read go; seq {LINES}")))
-            terminal.hold(0)
+            terminal.hold("reader", 0)
             await terminal.write("a", 1, b"\n")
             await until_ended(terminal)
 
@@ -84,13 +86,13 @@ async def test_a_hold_outlives_the_server(tmp_path: Path, impatient: Callable[..
     with fail_after(30):
         async with open_host(folder, kept=2 * WINDOW_BYTES) as host:
             terminal = await host.open(make_plan(*sh(f"stty -opost; sleep 0.3; seq {LINES}")))
-            terminal.hold(0)
+            terminal.hold("reader", 0)
         await anyio.sleep(0.6)
         async with open_host(folder) as host:
             [terminal] = await host.find()
             offset = await at_rest(terminal)
 
-            assert WINDOW_BYTES <= offset <= WINDOW_BYTES + READ_BYTES  # half of what is kept
+            assert WINDOW_BYTES <= offset <= WINDOW_BYTES + READ_BYTES
             assert terminal.state.earliest == 0
             await terminal.end()
 

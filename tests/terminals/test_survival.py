@@ -43,7 +43,7 @@ async def test_every_byte_arrives_once_and_in_order_though_viewers_are_cut_and_s
     async with open_host(folder) as host:
         terminal = await host.open(make_plan(*sh('stty raw -echo; echo ready; read go; exec cat "$1"', str(source))))
         start = await shows(terminal, b"ready\n")
-        terminal.hold(start)
+        terminal.hold("first", start)
         await terminal.write("a", 1, b"\n")
 
     after, total = start, MEGABYTES * 1_000_000
