@@ -48,6 +48,8 @@ export class SessionStore {
   private held = false;
   private scheduled = false;
   private flushMs = 0;
+  /** Turns whose output is shown whole: those that somebody asked for, and those that came while it was looked at. */
+  private readonly whole = new Set<string>();
   private busy: Promise<void> = Promise.resolve();
   private retry: ReturnType<typeof setTimeout> | undefined;
   private readonly watchers = new Set<() => void>();
@@ -130,6 +132,15 @@ export class SessionStore {
       this.rebuild();
     });
 
+  /** Return the place among the items of what shows an event, if it is loaded. */
+  readonly placeOf = (seq: number): number | undefined => this.transcript.placeOf(seq);
+
+  /** Show the whole output of a turn. */
+  readonly unfold = (turnId: string | undefined): void => {
+    this.whole.add(turnId ?? "");
+    this.rebuild();
+  };
+
   private get last(): number {
     return this.events.at(-1)?.seq ?? 0;
   }
@@ -168,6 +179,7 @@ export class SessionStore {
       if (!atEnd) continue;
       this.events.push(event);
       this.transcript.add(event);
+      if (event.type === "turn-started") this.whole.add(event.turnId);
     }
     if (atEnd && this.events.length > MOST_EVENTS) {
       this.events.splice(0, TRIMMED_EVENTS);
@@ -260,6 +272,7 @@ export class SessionStore {
       this.transcript.add(event);
       this.fold(event);
     }
+    this.transcript.fold(this.whole);
     const head = Math.max(changes.head ?? this.current.head, this.last);
     const first = this.events[0]?.seq ?? 1;
     this.show({ ...changes, head, atEnd: this.last >= head, atStart: first <= this.earliest + 1 });

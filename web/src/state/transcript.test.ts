@@ -37,7 +37,7 @@ test("a turn's end closes what was said in it", () => {
     event({ type: "turn-completed", stopReason: "end" }),
   );
 
-  expect(items).toMatchObject([{ kind: "prompt", over: "end" }, { open: false }]);
+  expect(items).toMatchObject([{ kind: "prompt", over: { stopReason: "end" } }, { open: false }]);
 });
 
 test("output joins into rows of a bounded size, by stream, turn and tool", () => {
@@ -75,4 +75,42 @@ test("an item is replaced when it changes, never altered", () => {
 
   expect(before).toMatchObject({ text: "a" });
   expect(transcript.items[0]).not.toBe(before);
+});
+
+test("a row of output ends with a line, and the next one goes on in its colours", () => {
+  const items = shown(output(`\x1b[31m${"line\n".repeat(1000)}half`), output(" and half\n"));
+
+  expect(items).toMatchObject([{ text: `\x1b[31m${"line\n".repeat(1000)}` }, { text: "\x1b[31mhalf and half\n" }]);
+});
+
+test("a turn's prompt knows how long it took and how it exited, and so does a tool", () => {
+  const items = shown(
+    event({ type: "command-sent", command: "x", delivery: "queue" }),
+    event({ type: "turn-started", timestamp: 1000 }),
+    event({ type: "tool-call", toolCallId: "t", status: "running", timestamp: 1200 }),
+    output("", { stream: "exit", exitCode: 3, toolCallId: "t" }),
+    event({ type: "tool-call", toolCallId: "t", status: "failed", timestamp: 1700 }),
+    output("", { stream: "exit", exitCode: 0 }),
+    event({ type: "turn-completed", stopReason: "end", timestamp: 2500 }),
+  );
+
+  expect(items).toMatchObject([
+    { kind: "prompt", startedAt: 1000, over: { timestamp: 2500 }, code: 0 },
+    { kind: "tool", at: 1200, endedAt: 1700, code: 3 },
+  ]);
+});
+
+test("the middle of a long output is left out, and each event knows where it is shown", () => {
+  const transcript = new Transcript();
+  const outputs = Array.from({ length: 60 }, () => output(`${"x".repeat(4200)}\n`));
+  for (const each of outputs) transcript.add(each);
+  const all = transcript.items;
+
+  transcript.fold(new Set());
+  const { items } = transcript;
+
+  expect(items.map((item) => item.kind)).toEqual(["output", "output", "output", "output", "fold", ...Array<string>(8).fill("output")]);
+  expect(items[4]).toMatchObject({ rows: all.length - 12 });
+  expect(transcript.placeOf(outputs[30]!.seq)).toBe(4);
+  expect(transcript.placeOf(outputs.at(-1)!.seq)).toBe(items.length - 1);
 });

@@ -13,6 +13,7 @@ import type {
   ToolCall,
   TurnCompleted,
 } from "../api/gen";
+import { lookAfter } from "./ansi";
 
 interface Base {
   /** Names the item for as long as it is there, whatever is loaded before or after it. */
@@ -25,11 +26,18 @@ interface Base {
 
 export type Item = Base &
   (
-    | { kind: "prompt"; sent: CommandSent; started: boolean; over?: TurnCompleted["stopReason"] }
-    | { kind: "message" | "thought"; messageId: string; text: string; open: boolean }
+    | {
+        kind: "prompt";
+        sent: CommandSent;
+        startedAt?: number;
+        over?: Pick<TurnCompleted, "stopReason" | "usage" | "timestamp">;
+        code?: number | undefined;
+      }
+    | { kind: "message"; messageId: string; text: string; open: boolean }
+    | { kind: "thought"; messageId: string; text: string; open: boolean }
     | { kind: "output"; stream: SessionOutput["stream"]; toolCallId?: string | undefined; text: string }
     | { kind: "exit"; code: number | undefined; text: string; toolCallId?: string | undefined }
-    | { kind: "tool"; call: ToolCall; output: string }
+    | { kind: "tool"; call: ToolCall; output: string; cut: boolean; code?: number | undefined; endedAt?: number }
     | { kind: "approval"; request: ApprovalRequest; outcome?: ApprovalConfirmed | ApprovalExpired }
     | {
         kind: "operations";
@@ -40,6 +48,7 @@ export type Item = Base &
         error?: string;
       }
     | { kind: "run"; run: RunStarted }
+    | { kind: "fold"; rows: number; characters: number }
     | { kind: "error"; text: string; code: string; recoverable: boolean }
     | { kind: "note"; text: string }
   );
@@ -49,23 +58,63 @@ type ItemOf<K extends Kind> = Extract<Item, { kind: K }>;
 
 const ROW_CHARACTERS = 4096; // rows of output stay small, so that one screen lays out little
 const TOOL_CHARACTERS = 64 * 1024; // the tail of a tool's output; the whole is in the log
+const FOLD = { most: 24, head: 4, tail: 8 }; // rows: 100 KB of output are shown whole
 
 export class Transcript {
   items: Item[] = [];
   private readonly places = new Map<string, number>();
+  /** The item that each event went to. */
+  private readonly shownBy = new Map<number, string>();
+  private touched = "";
+
+  /** Return the place of the item that shows an event, or would. */
+  placeOf(seq: number): number | undefined {
+    return this.places.get(this.shownBy.get(seq) ?? "");
+  }
+
+  /** Leave the middle of long outputs out, save those of the turns in *whole*. */
+  fold(whole: ReadonlySet<string>): void {
+    const items: Item[] = [];
+    for (let from = 0; from < this.items.length; ) {
+      const first = this.items[from]!;
+      let to = from + 1;
+      while (first.kind === "output" && isSameRun(first, this.items[to])) to++;
+      const run = this.items.slice(from, to);
+      const hidden = run.slice(FOLD.head, -FOLD.tail) as ItemOf<"output">[];
+      from = to;
+      if (run.length <= FOLD.most || whole.has(first.turnId ?? "")) items.push(...run);
+      else {
+        const { seq, at, turnId } = hidden[0]!;
+        const characters = hidden.reduce((sum, { text }) => sum + text.length, 0);
+        for (const { key } of hidden) this.places.set(key, items.length + FOLD.head);
+        const fold: Item = { key: `f${seq}`, seq, at, turnId, kind: "fold", rows: hidden.length, characters };
+        items.push(...run.slice(0, FOLD.head), fold, ...run.slice(-FOLD.tail));
+      }
+    }
+    if (items.length === this.items.length) return;
+    this.items = items;
+    items.forEach((item, place) => this.places.set(item.key, place));
+  }
 
   /** Take one event; tell whether anything changed. */
   add(event: SessionEvent): boolean {
+    this.touched = "";
+    const changed = this.take(event);
+    this.shownBy.set(event.seq, this.touched || (this.items.at(-1)?.key ?? ""));
+    return changed;
+  }
+
+  private take(event: SessionEvent): boolean {
     const base = { seq: event.seq, at: event.timestamp };
     switch (event.type) {
       case "command-sent":
-        this.put({ ...base, key: `p${event.turnId}`, turnId: event.turnId, kind: "prompt", sent: event, started: false });
+        this.put({ ...base, key: `p${event.turnId}`, turnId: event.turnId, kind: "prompt", sent: event });
         return true;
       case "turn-started":
-        return this.change(`p${event.turnId}`, "prompt", (prompt) => ({ ...prompt, started: true }));
+        return this.change(`p${event.turnId}`, "prompt", (prompt) => ({ ...prompt, startedAt: event.timestamp }));
       case "turn-completed": {
         this.close();
-        const told = this.change(`p${event.turnId}`, "prompt", (prompt) => ({ ...prompt, over: event.stopReason }));
+        const told = this.change(`p${event.turnId}`, "prompt", (prompt) => ({ ...prompt, over: event }));
         if (event.stopReason !== "end") {
           this.put({ ...base, key: `e${event.seq}`, turnId: event.turnId, kind: "note", text: STOPPED[event.stopReason] });
         }
@@ -79,8 +128,11 @@ export class Transcript {
         return this.output(event);
       case "tool-call": {
         const key = `t${event.toolCallId}`;
-        const known = this.change(key, "tool", (tool) => ({ ...tool, call: { ...tool.call, ...event } }));
-        if (!known) this.put({ ...base, key, turnId: event.turnId, kind: "tool", call: event, output: "" });
+        const over = event.status === "completed" || event.status === "failed" ? { endedAt: event.timestamp } : {};
+        const known = this.change(key, "tool", (tool) => ({ ...tool, call: { ...tool.call, ...event }, ...over }));
+        if (!known) {
+          this.put({ ...base, key, turnId: event.turnId, kind: "tool", call: event, output: "", cut: false, ...over });
+        }
         return true;
       }
       case "approval-request":
@@ -150,10 +202,12 @@ export class Transcript {
     const item = place === undefined ? undefined : this.items[place];
     if (place === undefined || item?.kind !== kind) return false;
     this.items[place] = to(item as ItemOf<K>);
+    this.touched = key;
     return true;
   }
 
   private put(item: Item): void {
+    this.touched = item.key;
     this.places.set(item.key, this.items.length);
     this.items.push(item);
   }
@@ -171,22 +225,34 @@ export class Transcript {
     if (stream === "ready") return false;
     if (stream === "exit") {
       const code = event.exitCode;
-      if (!code && !content) return false;
+      if (toolCallId !== undefined && this.change(`t${toolCallId}`, "tool", (tool) => ({ ...tool, code }))) return true;
+      const told = this.change(`p${turnId}`, "prompt", (prompt) => ({ ...prompt, code }));
+      if (!code && !content) return told;
       this.put({ key: `e${seq}`, seq, at, turnId, toolCallId, kind: "exit", code, text: content });
       return true;
     }
     const joined =
       toolCallId !== undefined &&
-      this.change(`t${toolCallId}`, "tool", (tool) => ({
-        ...tool,
-        output: (tool.output + content).slice(-TOOL_CHARACTERS),
-      }));
+      this.change(`t${toolCallId}`, "tool", (tool) => {
+        const output = tool.output + content;
+        return { ...tool, output: output.slice(-TOOL_CHARACTERS), cut: tool.cut || output.length > TOOL_CHARACTERS };
+      });
     if (joined) return true;
     const last = this.items.at(-1);
-    const goesOn = last?.kind === "output" && last.stream === stream && last.turnId === turnId;
-    if (goesOn && last.toolCallId === toolCallId && last.text.length < ROW_CHARACTERS) {
-      this.items[this.items.length - 1] = { ...last, text: last.text + content };
-    } else this.put({ key: `e${seq}`, seq, at, turnId, toolCallId, kind: "output", stream, text: content });
+    let text = content;
+    if (last?.kind === "output" && last.stream === stream && isSameRun(last, { turnId, toolCallId, kind: "output" })) {
+      const whole = last.text + content;
+      if (last.text.length < ROW_CHARACTERS) {
+        this.items[this.items.length - 1] = { ...last, text: whole };
+        this.touched = last.key;
+        return true;
+      }
+      const cut = last.text.lastIndexOf("\n") + 1; // a line that is not whole yet begins the next row
+      if (cut > 0) this.items[this.items.length - 1] = { ...last, text: last.text.slice(0, cut) };
+      const before = cut > 0 ? last.text.slice(0, cut) : last.text;
+      text = lookAfter(before) + whole.slice(before.length);
+    }
+    this.put({ key: `e${seq}`, seq, at, turnId, toolCallId, kind: "output", stream, text });
     return true;
   }
 
@@ -199,6 +265,11 @@ export class Transcript {
     }
   }
 }
+
+type Run = Pick<ItemOf<"output">, "kind" | "turnId" | "toolCallId">;
+
+const isSameRun = (one: Run, other: Run | Item | undefined): boolean =>
+  other?.kind === "output" && one.turnId === other.turnId && one.toolCallId === other.toolCallId;
 
 const STOPPED: Record<Exclude<TurnCompleted["stopReason"], "end">, string> = {
   cancelled: "Stopped",

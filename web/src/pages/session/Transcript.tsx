@@ -1,20 +1,29 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { VList, type VListHandle } from "virtua";
 import { useView } from "../../app";
-import { useCommand } from "../../keys";
-import type { SessionStore } from "../../state/store";
-import { Row } from "./Row";
+import { spelled, COMMANDS, useCommand } from "../../keys";
+import { Find } from "./Find";
+import { copy } from "./copy";
+import { usePlace } from "./place";
+import { isSaid, linkTo, Row, textOf } from "./Row";
 
 const NEAR = 600; // px from an edge at which the next page is fetched
 const AT_END = 24; // px from the end that still count as there
+const UPWARDS = ["PageUp", "ArrowUp", "Home"];
 
 /** The items of a session, only those in sight in the page. Stays at the end until somebody scrolls up. */
-export function Transcript({ store }: { store: SessionStore }) {
+export function Transcript() {
+  const { store } = usePlace();
   const view = useView(store);
-  const { items, version, atEnd, atStart, loading } = view;
+  const { items, version, atEnd, atStart, loading, head } = view;
   const list = useRef<VListHandle>(null);
+  const box = useRef<HTMLDivElement>(null);
   const first = useRef(items[0]?.key);
-  const [following, setFollowing] = useState(true);
+  const [linked] = useState(() => Number(location.hash.slice(1)) || undefined);
+  const [following, setFollowing] = useState(linked === undefined);
+  const [current, setCurrent] = useState<string>();
+  const [finding, setFinding] = useState(false);
+  const [left, setLeft] = useState(head); // the newest event when the end was left
   /* eslint-disable react-hooks/refs -- virtua wants to know in the very render that brings items before those in sight,
      so that they do not move */
   const prepended = first.current !== items[0]?.key;
@@ -27,11 +36,59 @@ export function Transcript({ store }: { store: SessionStore }) {
   useLayoutEffect(() => {
     if (following && items.length > 0) list.current?.scrollToIndex(items.length - 1, { align: "end" });
   }, [following, version, items]);
+  const follow = (so: boolean) => {
+    if (!so && following) setLeft(store.view().head);
+    setFollowing(so);
+  };
   const toEnd = () => {
-    setFollowing(true);
+    follow(true);
+    setCurrent(undefined);
     void store.jumpToEnd();
   };
+  /** Bring what shows an event into sight, and mark it. */
+  const toEvent = useCallback(
+    async (seq: number) => {
+      setFollowing(false);
+      await store.jumpTo(seq);
+      const place = store.placeOf(seq);
+      if (place === undefined) return;
+      setCurrent(store.view().items[place]?.key);
+      list.current?.scrollToIndex(place, { align: "center" });
+    },
+    [store],
+  );
+  useEffect(() => {
+    const follow = () => {
+      const seq = Number(location.hash.slice(1));
+      if (seq) void toEvent(seq);
+    };
+    follow();
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, [toEvent]);
+  const step = (by: 1 | -1) => {
+    const at = items.findIndex((item) => item.key === current);
+    let place = at < 0 ? (list.current?.findItemIndex(list.current.scrollOffset) ?? 0) - (by > 0 ? 1 : 0) : at;
+    do place += by;
+    while (items[place] && !isSaid(items[place]!));
+    if (!items[place]) return;
+    follow(false);
+    setCurrent(items[place]!.key);
+    list.current?.scrollToIndex(place, { align: "nearest" });
+  };
+  const chosen = () => items.find((item) => item.key === current) ?? items.findLast((item) => item.kind === "message");
   useCommand("session.end", toEnd);
+  useCommand("session.find", () => setFinding(true));
+  useCommand("session.next", () => step(1));
+  useCommand("session.previous", () => step(-1));
+  useCommand("session.copy", () => {
+    const item = chosen();
+    if (item) void copy(textOf(item), "Text");
+  });
+  useCommand("session.link", () => {
+    const item = chosen() ?? items.at(-1);
+    if (item) void copy(linkTo(store.sessionId, item.seq), "Link");
+  });
   const onScroll = (offset: number) => {
     const { scrollSize, viewportSize } = list.current!;
     const rest = scrollSize - viewportSize - offset;
@@ -40,17 +97,24 @@ export function Transcript({ store }: { store: SessionStore }) {
     if (offset < NEAR && !atStart) void store.loadBefore();
     else if (rest < NEAR && !atEnd) void store.loadAfter();
   };
+  const missed = following ? 0 : Math.max(0, head - left);
   return (
     <div
+      ref={box}
       className="transcript"
       onWheel={(event) => {
-        if (event.deltaY < 0) setFollowing(false);
+        if (event.deltaY < 0) follow(false);
       }}
-      onTouchMove={() => setFollowing(false)}
+      onTouchMove={() => follow(false)}
+      onPointerDown={(event) => {
+        const element = event.target as HTMLElement;
+        if (element.classList.contains("items") && event.nativeEvent.offsetX > element.clientWidth) follow(false); // its scrollbar
+      }}
       onKeyDown={(event) => {
-        if (["PageUp", "ArrowUp", "Home"].includes(event.key)) setFollowing(false);
+        if (UPWARDS.includes(event.key) && !finding) follow(false);
       }}
     >
+      {finding && <Find box={box} onFound={toEvent} onClose={() => setFinding(false)} />}
       <VList
         ref={list}
         className="items"
@@ -61,11 +125,12 @@ export function Transcript({ store }: { store: SessionStore }) {
         onScroll={onScroll}
         data={items}
       >
-        {(item) => <Row key={item.key} item={item} />}
+        {(item) => <Row key={item.key} item={item} current={item.key === current} />}
       </VList>
+      {items.length === 0 && <p className="empty first">Nothing happened here yet.</p>}
       {(!following || !atEnd) && (
-        <button className="button latest" onClick={toEnd}>
-          Jump to the latest
+        <button className="button latest" onClick={toEnd} title={spelled(COMMANDS["session.end"].keys).join(" ")}>
+          Jump to latest{missed > 0 && <span className="count">{missed > 999 ? "999+" : missed} new</span>}
         </button>
       )}
     </div>

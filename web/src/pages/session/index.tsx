@@ -1,27 +1,149 @@
 import "./session.css";
-import { messageOf } from "../../api/client";
-import { useSessionState, useStore, useView } from "../../app";
+import { lazy, Suspense, useMemo, useState } from "react";
+import { Link } from "wouter";
+import { ApiProblem, ask, messageOf } from "../../api/client";
+import { useAgents } from "../../api/queries";
+import { exportSession } from "../../api/gen";
+import { useApp, useSessionState, useStore, useView } from "../../app";
+import { useCommand } from "../../keys";
+import { Boundary } from "../../parts/Boundary";
+import { Menu } from "../../parts/Menu";
 import { StatusDot } from "../../parts/StatusDot";
 import { Composer } from "./Composer";
+import { copy } from "./copy";
+import { Dock } from "./Dock";
+import { Folds, type Panel, PlaceContext } from "./place";
 import { Transcript } from "./Transcript";
+import { count } from "./words";
 
-/** One session: what happened, and what to say next. */
+const Context = lazy(() => import("./Context"));
+const Changes = lazy(() => import("./Changes"));
+const Review = lazy(() => import("./Review"));
+
+/** One session: what happened, what waits, and what to say next. */
 export default function Session({ sessionId }: { sessionId: string }) {
   const store = useStore(sessionId);
+  const { me } = useApp();
   const { ready, error, deleted } = useView(store);
-  const session = useSessionState(store, (state) => state.session);
-  const title = session?.title || "Untitled";
-  if (!ready) return error ? <p className="empty problem">{messageOf(error)}</p> : null;
+  const mode = useSessionState(store, (state) => state.session.mode);
+  const agents = useAgents().data;
+  const [folds] = useState(() => new Folds());
+  const [panel, show] = useState<Panel>();
+  const protocol = agents?.find((agent) => agent.mode === mode)?.protocol;
+  const shell = protocol === "shell" || mode === "shell";
+  const writable = me.scope !== "read";
+  const place = useMemo(() => ({ store, shell, writable, folds, show }), [store, shell, writable, folds]);
+  if (!ready) return error ? <Missing error={error} /> : null;
   return (
-    <div className="session">
-      <title>{`${title} · Towpath`}</title>
-      <header className="row">
-        <h1 className="clip">{title}</h1>
-        {session && <StatusDot status={session.status} word />}
-        <span className="grow faint mono clip">{session?.workingDir}</span>
-      </header>
-      <Transcript store={store} />
-      {deleted ? <p className="empty">This session was deleted.</p> : <Composer store={store} />}
+    <PlaceContext value={place}>
+      <div className={panel ? "session with-panel" : "session"}>
+        <Head panel={panel} onShow={show} sessionId={sessionId} />
+        <div className="conversation">
+          <Transcript />
+          {error !== undefined && (
+            <p className="notice problem" role="alert">
+              Not all is here: {messageOf(error)}
+            </p>
+          )}
+          {deleted ? (
+            <p className="empty">
+              This session was deleted. <Link href="/sessions">All sessions</Link>
+            </p>
+          ) : (
+            <>
+              <Dock />
+              <Composer />
+            </>
+          )}
+        </div>
+        {panel && (
+          <Boundary name={JSON.stringify(panel)}>
+            <Suspense fallback={<aside className="panel" />}>
+              {panel.name === "context" && <Context onClose={() => show(undefined)} />}
+              {panel.name === "changes" && <Changes onClose={() => show(undefined)} />}
+              {panel.name === "review" && (
+                <Review key={panel.planId} planId={panel.planId} onClose={() => show(undefined)} />
+              )}
+            </Suspense>
+          </Boundary>
+        )}
+      </div>
+    </PlaceContext>
+  );
+}
+
+function Missing({ error }: { error: unknown }) {
+  const gone = error instanceof ApiProblem && (error.status === 404 || error.status === 410);
+  return (
+    <div className="empty" role="alert">
+      <p className="problem">{messageOf(error)}</p>
+      <p>{gone ? <Link href="/sessions">All sessions</Link> : "The page tries again by itself."}</p>
     </div>
+  );
+}
+
+interface HeadProps {
+  sessionId: string;
+  panel: Panel | undefined;
+  onShow: (panel: Panel | undefined) => void;
+}
+
+function Head({ sessionId, panel, onShow }: HeadProps) {
+  const store = useStore(sessionId);
+  const session = useSessionState(store, (state) => state.session)!;
+  const cwd = useSessionState(store, (state) => state.cwd);
+  const usage = useSessionState(store, (state) => state.usage);
+  const waiting = useSessionState(store, (state) => state.pendingApprovals.length) ?? 0;
+  const title = session.title || "Untitled";
+  const turn = (name: "context" | "changes") => onShow(panel?.name === name ? undefined : { name });
+  const save = (format: "markdown" | "jsonl") => {
+    const link = document.createElement("a");
+    link.href = `/api/session/${sessionId}/export?format=${format}`;
+    link.download = "";
+    link.click();
+  };
+  const all = () => {
+    const text = ask(exportSession({ path: { sessionId }, query: { format: "markdown" }, parseAs: "text" }));
+    void copy(text, "The whole session");
+  };
+  useCommand("session.context", () => turn("context"));
+  useCommand("session.changes", () => turn("changes"));
+  useCommand("session.markdown", () => save("markdown"));
+  useCommand("session.jsonl", () => save("jsonl"));
+  useCommand("session.all", all);
+  return (
+    <header className="row">
+      <title>{`${waiting ? `(${waiting}) ` : ""}${title} · Towpath`}</title>
+      <h1 className="clip">{title}</h1>
+      <StatusDot status={session.status} word />
+      <span className="grow faint mono clip" title={cwd}>
+        {cwd}
+      </span>
+      <button
+        className="button plain meter"
+        aria-pressed={panel?.name === "context"}
+        onClick={() => turn("context")}
+        title="What the agent has before it"
+      >
+        Context
+        {usage && usage.size > 0 && (
+          <span className="faint">
+            {Math.round((usage.used / usage.size) * 100)} %<span className="wide"> of {count(usage.size)}</span>
+          </span>
+        )}
+      </button>
+      <Menu
+        label="More"
+        items={[
+          { title: "Changed files", onSelect: () => turn("changes") },
+          null,
+          { title: "Copy all as Markdown", onSelect: all },
+          { title: "Export as Markdown", onSelect: () => save("markdown") },
+          { title: "Export as JSON", onSelect: () => save("jsonl") },
+        ]}
+      >
+        ⋯
+      </Menu>
+    </header>
   );
 }
