@@ -1,4 +1,5 @@
 import { memo, useLayoutEffect, useRef } from "react";
+import { copy } from "./copy";
 import { blocks, render } from "./sanitize";
 
 /** Streamed Markdown. While `open`, more may come: what takes time, like colours in code, waits for the end. */
@@ -17,8 +18,23 @@ const Block = memo(function Block({ text, open }: { text: string; open: boolean 
   useLayoutEffect(() => {
     const content = render(text);
     const code = open ? [] : [...content.querySelectorAll<HTMLElement>("pre > code[class]")];
+    if (!open) for (const pre of content.querySelectorAll("pre")) copyable(pre);
     place.current!.replaceChildren(content);
     if (code.length > 0) void import("./highlight").then(({ highlight }) => code.forEach(highlight));
   }, [text, open]);
   return <div ref={place} />;
 });
+
+/** Put a button to a piece of code that copies it. */
+function copyable(pre: HTMLElement): void {
+  const box = document.createElement("div");
+  box.className = "block-code";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.textContent = "Copy";
+  button.ariaLabel = "Copy the code";
+  button.addEventListener("click", () => void copy(pre.textContent, "Code"));
+  pre.replaceWith(box);
+  box.append(pre, button);
+}

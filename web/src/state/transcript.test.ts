@@ -33,6 +33,7 @@ test("pieces of a message join, also around what comes between them", () => {
 test("a turn's end closes what was said in it", () => {
   const items = shown(
     event({ type: "command-sent", command: "x", delivery: "queue" }),
+    event({ type: "turn-started" }),
     event({ type: "agent-message", messageId: "message-1", text: "Hello" }),
     event({ type: "turn-completed", stopReason: "end" }),
   );
@@ -113,4 +114,21 @@ test("the middle of a long output is left out, and each event knows where it is 
   expect(items[4]).toMatchObject({ rows: all.length - 12 });
   expect(transcript.placeOf(outputs[30]!.seq)).toBe(4);
   expect(transcript.placeOf(outputs.at(-1)!.seq)).toBe(items.length - 1);
+});
+
+test("a prompt that waits appears where its turn begins, or where it was taken back", () => {
+  const items = shown(
+    event({ type: "command-sent", command: "later", delivery: "queue", turnId: "turn-2" }),
+    event({ type: "command-sent", command: "never", delivery: "queue", turnId: "turn-3" }),
+    output("of the first"),
+    event({ type: "turn-completed", stopReason: "cancelled", turnId: "turn-3" }),
+    event({ type: "turn-started", turnId: "turn-2" }),
+  );
+
+  expect(items).toMatchObject([
+    { kind: "output" },
+    { kind: "prompt", sent: { command: "never" }, over: { stopReason: "cancelled" } },
+    { kind: "note" },
+    { kind: "prompt", sent: { command: "later" } },
+  ]);
 });

@@ -58,6 +58,7 @@ type ItemOf<K extends Kind> = Extract<Item, { kind: K }>;
 
 const ROW_CHARACTERS = 4096; // rows of output stay small, so that one screen lays out little
 const TOOL_CHARACTERS = 64 * 1024; // the tail of a tool's output; the whole is in the log
+const SHORT = 3; // items of a turn in which the prompt, which says how it exited, is in sight at the end
 const FOLD = { most: 24, head: 4, tail: 8 }; // rows: 100 KB of output are shown whole
 
 export class Transcript {
@@ -66,6 +67,7 @@ export class Transcript {
   /** The item that each event went to. */
   private readonly shownBy = new Map<number, string>();
   private touched = "";
+  private readonly queued = new Map<string, CommandSent>();
 
   /** Return the place of the item that shows an event, or would. */
   placeOf(seq: number): number | undefined {
@@ -108,11 +110,13 @@ export class Transcript {
     const base = { seq: event.seq, at: event.timestamp };
     switch (event.type) {
       case "command-sent":
-        this.put({ ...base, key: `p${event.turnId}`, turnId: event.turnId, kind: "prompt", sent: event });
-        return true;
+        this.queued.set(event.turnId, event); // the queue stands elsewhere; here it is where its output will be
+        return false;
       case "turn-started":
+        this.prompt(event.turnId, event.seq);
         return this.change(`p${event.turnId}`, "prompt", (prompt) => ({ ...prompt, startedAt: event.timestamp }));
       case "turn-completed": {
+        this.prompt(event.turnId, event.seq); // taken out of the queue
         this.close();
         const told = this.change(`p${event.turnId}`, "prompt", (prompt) => ({ ...prompt, over: event }));
         if (event.stopReason !== "end") {
@@ -220,6 +224,12 @@ export class Transcript {
     this.put({ key, seq: event.seq, at: event.timestamp, turnId, kind, messageId, text, open: true });
   }
 
+  private prompt(turnId: string, seq: number): void {
+    const sent = this.queued.get(turnId);
+    this.queued.delete(turnId);
+    if (sent) this.put({ key: `p${turnId}`, seq, at: sent.timestamp, turnId, kind: "prompt", sent });
+  }
+
   private output(event: SessionOutput & { seq: number }): boolean {
     const { seq, timestamp: at, turnId, toolCallId, stream, content } = event;
     if (stream === "ready") return false;
@@ -227,7 +237,8 @@ export class Transcript {
       const code = event.exitCode;
       if (toolCallId !== undefined && this.change(`t${toolCallId}`, "tool", (tool) => ({ ...tool, code }))) return true;
       const told = this.change(`p${turnId}`, "prompt", (prompt) => ({ ...prompt, code }));
-      if (!code && !content) return told;
+      const short = told && this.items.length - this.places.get(`p${turnId}`)! < SHORT;
+      if (!content && (!code || short)) return told;
       this.put({ key: `e${seq}`, seq, at, turnId, toolCallId, kind: "exit", code, text: content });
       return true;
     }

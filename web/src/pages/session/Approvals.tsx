@@ -52,16 +52,18 @@ function Approval({ request, children }: { request: ApprovalRequest; children: R
   const [edited, setEdited] = useState<string>();
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
-  const [armed, setArmed] = useState(false);
+  const armed = useRef(false);
   const card = useRef<HTMLElement>(null);
   useEffect(() => {
-    const timer = setTimeout(() => setArmed(true), ARMED_MS);
+    const timer = setTimeout(() => {
+      armed.current = true;
+    }, ARMED_MS);
     return () => clearTimeout(timer);
   }, []);
-  const ready = armed && writable && !busy;
+  const ready = writable && !busy;
   const answer = async (option: ApprovalOption) => {
     const approved = option.kind.startsWith("allow");
-    if (!ready || (approved && command === undefined)) return; // nobody allows what was not shown whole
+    if (!ready || !armed.current || (approved && command === undefined)) return; // nobody allows what was not shown whole
     const custom = approved && edited !== undefined && edited !== command ? { customCommand: edited } : {};
     setBusy(true);
     setProblem("");
@@ -95,8 +97,9 @@ function Approval({ request, children }: { request: ApprovalRequest; children: R
   return (
     <section ref={card} className="approval" aria-label="Waits for you" tabIndex={-1}>
       <div className="line">
-        <p className="grow">
-          <span className="dot waiting" aria-hidden="true" /> <b>{explanation || "May this run?"}</b>
+        <p className="grow row">
+          <span className="dot waiting" aria-hidden="true" />
+          <b>{explanation || "May this run?"}</b>
         </p>
         <Expiry at={expiresAt} />
         {children}

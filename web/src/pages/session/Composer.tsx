@@ -147,7 +147,7 @@ export function Composer() {
                 complete(file, open);
               }}
             >
-              {file.path}
+              {file.directory && !file.path.endsWith("/") ? `${file.path}/` : file.path}
             </li>
           ))}
         </ul>

@@ -5,7 +5,7 @@ import { useSessionState } from "../../app";
 import { Time } from "../../parts/Time";
 import { Panel } from "./Panel";
 import { usePlace } from "./place";
-import { count, size } from "./words";
+import { count, size, within } from "./words";
 
 const HOW: Record<ContextEntry["how"], string> = { given: "Given", read: "Read", written: "Written", deleted: "Deleted" };
 
@@ -55,6 +55,7 @@ export default function Context({ onClose }: { onClose: () => void }) {
 }
 
 function Files({ title, files }: { title: string; files: ContextEntry[] }) {
+  const { store } = usePlace();
   if (files.length === 0) return null;
   return (
     <section>
@@ -63,7 +64,7 @@ function Files({ title, files }: { title: string; files: ContextEntry[] }) {
         {files.map((file, place) => (
           <li key={place} className="row">
             <span className="grow clip mono" title={file.path}>
-              {file.path ?? file.name ?? file.blobId}
+              {file.path === undefined ? (file.name ?? file.blobId) : within(file.path, store.state()?.session.workingDir)}
             </span>
             <span className="faint count">
               {file.tokenEstimate === null ? (file.size === null ? "" : size(file.size)) : `~${count(file.tokenEstimate)}`}

@@ -5,7 +5,7 @@ import { Markdown } from "../../parts/Markdown";
 import { plain } from "../../state/ansi";
 import type { Item } from "../../state/transcript";
 import { Body } from "./Body";
-import { copy } from "./copy";
+import { copy } from "../../parts/copy";
 import { Elapsed } from "./Elapsed";
 import { Operations } from "./Operations";
 import { Output } from "./Output";

@@ -8,8 +8,8 @@ import { Elapsed } from "./Elapsed";
 import { Output } from "./Output";
 import { Patch } from "./Patch";
 import { compare, tally } from "./patch";
-import { useFold } from "./place";
-import { duration, visible } from "./words";
+import { useFold, usePlace } from "./place";
+import { duration, visible, within } from "./words";
 
 const TAIL_LINES = 8;
 const MOST_INPUT = 4000;
@@ -19,6 +19,7 @@ export function Tool({ item }: { item: Extract<Item, { kind: "tool" }> }) {
   const { call, output, at, endedAt, code, cut } = item;
   const hasDiff = call.content?.some((content) => content.type === "diff") ?? false;
   const [open, turn] = useFold(item.key, hasDiff || call.status === "failed");
+  const directory = usePlace().store.state()?.session.workingDir;
   const over = call.status === "completed" || call.status === "failed";
   const status = call.status ?? "pending";
   const title = visible(plain(call.title ?? call.kind ?? "Tool"));
@@ -37,10 +38,12 @@ export function Tool({ item }: { item: Extract<Item, { kind: "tool" }> }) {
       {!open && !over && output && <Output text={lastLines(output)} label="The end of its output" />}
       {open && (
         <div className="opened">
-          <Input input={call.input} title={title} />
-          {call.locations && (
+          {!isAllPath(call.input) && <Input input={call.input} title={title} />}
+          {call.locations && !hasDiff && (
             <p className="faint mono">
-              {call.locations.map(({ path, line }) => (line === undefined ? path : `${path}:${line}`)).join(", ")}
+              {call.locations
+                .map(({ path, line }) => within(path, directory) + (line === undefined ? "" : `:${line}`))
+                .join(", ")}
             </p>
           )}
           {call.content?.map((content, place) => (
@@ -72,6 +75,11 @@ function Input({ input, title }: { input: unknown; title: string }) {
   return <pre className="input-text">{visible(text.length > MOST_INPUT ? `${text.slice(0, MOST_INPUT)}…` : text)}</pre>;
 }
 
+const PATHS = ["path", "file_path", "filePath"]; // which `locations` and diffs say, too
+
+const isAllPath = (input: unknown): boolean =>
+  typeof input === "object" && input !== null && Object.keys(input).every((name) => PATHS.includes(name));
+
 const isLarge = (value: unknown): value is LargeBody =>
   typeof value === "object" && value !== null && "blobId" in value && "preview" in value;
 
@@ -93,7 +101,8 @@ function Content({ content }: { content: ToolContent }) {
 // Agents wrap what a tool said into a fence.
 const unfenced = (text: string) => /^```\w*\n([\s\S]*?)\n?```\s*$/.exec(text)?.[1] ?? text;
 
-function Diff({ diff: { path, oldText, newText } }: { diff: ToolDiff }) {
+function Diff({ diff: { path: whole, oldText, newText } }: { diff: ToolDiff }) {
+  const path = within(whole, usePlace().store.state()?.session.workingDir);
   const before = useWhole(oldText ?? "").text;
   const after = useWhole(newText).text;
   const hunks = useMemo(

@@ -3,7 +3,7 @@ import { VList, type VListHandle } from "virtua";
 import { useView } from "../../app";
 import { spelled, COMMANDS, useCommand } from "../../keys";
 import { Find } from "./Find";
-import { copy } from "./copy";
+import { copy } from "../../parts/copy";
 import { usePlace } from "./place";
 import { isSaid, linkTo, Row, textOf } from "./Row";
 

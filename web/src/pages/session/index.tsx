@@ -10,7 +10,7 @@ import { Boundary } from "../../parts/Boundary";
 import { Menu } from "../../parts/Menu";
 import { StatusDot } from "../../parts/StatusDot";
 import { Composer } from "./Composer";
-import { copy } from "./copy";
+import { copy } from "../../parts/copy";
 import { Dock } from "./Dock";
 import { Folds, type Panel, PlaceContext } from "./place";
 import { Transcript } from "./Transcript";

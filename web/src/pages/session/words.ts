@@ -3,6 +3,7 @@ import type { LargeBody } from "../../api/gen";
 
 export const duration = (ms: number): string => {
   const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 0.095) return `${Math.max(0, ms)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
@@ -20,6 +21,10 @@ export const plural = (many: number, one: string): string => `${many} ${one}${ma
 
 /** Return a text of an event, or what it shows of a large one. */
 export const previewOf = (text: string | LargeBody): string => (typeof text === "string" ? text : `${text.preview}…`);
+
+/** Return a path as it is read from a directory. */
+export const within = (path: string, directory: string | undefined): string =>
+  directory && path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : path;
 
 // Could make a command look like another one: controls, and what turns the direction of writing or takes no room.
 const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]/g;

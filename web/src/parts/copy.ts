@@ -1,4 +1,4 @@
-import { toast, toastError } from "../../parts/toast";
+import { toast, toastError } from "./toast";
 
 /** Put a text on the clipboard and say so. */
 export async function copy(text: string | Promise<string>, what: string): Promise<void> {
