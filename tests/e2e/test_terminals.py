@@ -102,7 +102,7 @@ def test_every_byte_comes_once_and_in_order_through_cuts_and_kills(place: Place)
         shell = http.get(f"/api/terminal/{terminal_id}").json()["pid"]
         (place.root / "count.py").write_text(COUNT)
         count = BYTES // LINE
-        Keys(http, terminal_id).type(f"stty raw -echo; printf '<<'; python3 count.py {count}; printf '>>'\r")
+        Keys(http, terminal_id).type(f"stty raw -echo; printf '<<'; python3 count.py {count}; printf '>>'; read\r")
         output, cursor, resets = bytearray(), "0", 0
         cuts = sorted(chance.randrange(BYTES) for _ in range(CUTS))
         killing = set(chance.sample(range(CUTS), KILLS))
