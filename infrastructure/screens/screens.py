@@ -101,6 +101,8 @@ class _Screen:
                 await self._try_catch_up(answer=True)
                 state = self._terminal.state
                 done = self._offset >= state.offset
+                if state.ended_at is not None and self._failures > RETRIES:  # it was removed, or can't be read
+                    return
                 if done and state.ended_at is not None:
                     if self._saved[0] < state.earliest:  # else what is kept of the output tells it again
                         await self._save()

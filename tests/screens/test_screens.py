@@ -191,3 +191,15 @@ async def test_a_flood_is_followed_to_its_end(tmp_path: Path) -> None:
         assert screen.exact
         assert b"done" in screen.data
         await terminal.remove()
+
+
+async def test_a_terminal_that_is_removed_is_followed_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infrastructure.screens.screens.RETRY_SECONDS", 0.001)
+    async with open_host(tmp_path / "t") as host, open_screens(tmp_path / "t") as (screens, _):
+        terminal = await host.open(make_plan("echo", "unseen"))
+        with fail_after(10):
+            await until_ended(terminal)
+            await terminal.remove()
+            await screens._screen(terminal).follow()  # noqa: SLF001  # which ends, in the background else
