@@ -1,5 +1,7 @@
 """What a program may write, split anywhere, and what becomes of it."""
 
+from time import process_time
+
 import pytest
 
 from infrastructure.agents.wire import Junk, Message, Notification, Request, Response, Wire, answer, refusal, request
@@ -85,3 +87,14 @@ def test_what_is_sent_is_one_line_each() -> None:
     for line in (request(1, "m", {"a": "\n"}), answer("x", None), refusal(None, -32601, "no", {"b": "\r\n"})):
         assert line.count(b"\n") == 1
         assert line.endswith(b"\n")
+
+
+@pytest.mark.parametrize("piece", [b"\\ud800", b"\\", b"\xff", b"["], ids=["halves", "backslashes", "no text", "deep"])
+def test_a_large_line_that_is_no_message_is_passed_over_quickly(piece: bytes) -> None:
+    line = b'{"a":"' + piece * (16 * 1024 * 1024 // len(piece))
+    began = process_time()
+
+    (junk,) = Wire().feed(line + b"\n")
+
+    assert isinstance(junk, Junk)
+    assert process_time() - began < 1  # to mend it would take five seconds, for which the server does nothing else

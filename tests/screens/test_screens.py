@@ -202,4 +202,4 @@ async def test_a_terminal_that_is_removed_is_followed_no_longer(
         with fail_after(10):
             await until_ended(terminal)
             await terminal.remove()
-            await screens._screen(terminal).follow()  # noqa: SLF001  # which ends, in the background else
+            await screens._screen(terminal).follow()  # which ends, in the background else
