@@ -50,6 +50,8 @@ from domain.ids import SessionId
 from domain.known_plans import KnownPlan, proposed, settled
 from domain.ports import Listing
 
+OPEN_CALLS = 200  # of the tool calls that are not over, the newest: an agent may begin them without an end
+
 
 class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What all events of a session up to ``seq`` mean together. Stored as the session's snapshot."""
@@ -242,7 +244,7 @@ def _tool_call(state: SessionState, event: ToolCall) -> dict[str, Any]:
     call = event if known is None else replace(known, **changed)
     if event.status == "completed":
         return {"open_tool_calls": others, "files": touch(state.files, used(call, state.working_dir))}
-    return {"open_tool_calls": others if event.status == "failed" else (*others, call)}
+    return {"open_tool_calls": others if event.status == "failed" else (*others[1 - OPEN_CALLS :], call)}
 
 
 def _files_at_the_end(state: SessionState, event: TurnCompleted) -> tuple[Touched, ...]:

@@ -42,7 +42,7 @@ from contracts.events import (
 from contracts.views import QueuedPrompt, RunningTurn
 from domain.context import Touched
 from domain.known_plans import KnownPlan
-from domain.state import SessionState, apply, begin, decode_state, interruption, listing
+from domain.state import OPEN_CALLS, SessionState, apply, begin, decode_state, interruption, listing
 from tests.factories import (
     SESSION_ID,
     TURN_ID,
@@ -202,6 +202,14 @@ def test_a_tool_call_keeps_what_its_next_event_does_not_name() -> None:
     [call] = fold(CALL, ToolCall(turn_id=TURN_ID, tool_call_id="call", title="Read it")).open_tool_calls
 
     assert (call.title, call.status, call.input, call.seq) == ("Read it", "running", {"path": "/a"}, 3)
+
+
+def test_tool_calls_without_an_end_are_not_kept_without_an_end() -> None:
+    calls = [replace(CALL, tool_call_id=f"call-{number}") for number in range(OPEN_CALLS + 2)]
+
+    kept = [call.tool_call_id for call in fold(*calls).open_tool_calls]
+
+    assert kept == [f"call-{number}" for number in range(2, OPEN_CALLS + 2)]
 
 
 @pytest.mark.parametrize("status", get_args(Status))

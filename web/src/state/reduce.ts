@@ -5,6 +5,8 @@ type Of<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type 
 
 /** As domain/known_plans.py keeps. */
 const PLANS_KEPT = 100;
+/** As domain/state.py keeps. */
+const OPEN_CALLS = 200;
 
 /** Return the state that a session's first event makes. */
 export function begin(event: Of<"session-created">, epoch: string): SessionState {
@@ -104,7 +106,8 @@ const without = (queue: QueuedPrompt[], turnId: string) => queue.filter((prompt)
 function toolCalls(open: ToolCall[], event: Of<"tool-call">): ToolCall[] {
   const known = open.find((call) => call.toolCallId === event.toolCallId);
   const others = open.filter((call) => call !== known);
-  return event.status === "completed" || event.status === "failed" ? others : [...others, { ...known, ...event }];
+  if (event.status === "completed" || event.status === "failed") return others;
+  return [...others.slice(1 - OPEN_CALLS), { ...known, ...event }];
 }
 
 function updates(state: SessionState, event: Of<"session-updated">): Partial<SessionState> {
