@@ -1,5 +1,6 @@
 """What a session offers to its agent: its log, and the humans who may be asked."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import UNSET, Struct
@@ -103,7 +104,8 @@ class SessionDesk:
         if line is None and limit is None:
             return text
         first = max(line or 1, 1) - 1
-        return "".join(text.splitlines(keepends=True)[first : None if limit is None else first + max(limit, 0)])
+        lines = _lines(text)  # splitlines knows more ends of lines than agents count
+        return "".join(lines[first : None if limit is None else first + max(limit, 0)])
 
     async def write_text(self, path: str, text: str) -> None:
         try:
@@ -171,6 +173,9 @@ class SessionDesk:
             started = RunStarted(turn_id=turn_id, approval_id=outcome.approval_id, command=text)
             await self._settle(self._owner.record(started))
         return permission(asking.options, _kind(question, outcome), outcome)
+
+
+_lines = re.compile(r"[^\n]*\n|[^\n]+").findall
 
 
 def _kind(question: ApprovalRequest, outcome: ApprovalConfirmed) -> OptionKind:

@@ -33,10 +33,10 @@ async def test_what_is_read_is_cut_to_lines_and_counts_as_read_once() -> None:
         return TurnEnd(stop_reason="end")
 
     async with staged(play=reads) as stage:
-        events = await at_work(stage, a=b"1\n2\n3")
+        events = await at_work(stage, a=b"1\f\n2\n3")
         state = (await stage.owners.get(events[0].session_id)).state
 
-    assert said == ["1\n2\n3", "2\n3", "2\n", ""]
+    assert said == ["1\f\n2\n3", "2\n3", "2\n", ""]
     assert [(file.name, file.how) for file in state.files] == [(f"{ROOT}/a", "read")]
 
 
