@@ -17,7 +17,7 @@ from infrastructure.agents.asking import Answers
 from infrastructure.agents.connection import Connection, Refused
 from infrastructure.agents.profiles import Profile
 from infrastructure.agents.updates import Translation
-from infrastructure.agents.wire import AUTH_REQUIRED, Junk, Notification
+from infrastructure.agents.wire import AUTH_REQUIRED, INVALID_PARAMS, Junk, Notification
 from infrastructure.processes.process import Process
 
 logger = logging.getLogger(__name__)
@@ -167,8 +167,11 @@ class AcpSession:
     async def take_mode(self) -> None:
         """Bring the agent into the mode that is wanted, and see that it is. Raises AgentUnavailable, ProgramGone."""
         wanted = self._desk.agent_mode or self._profile.agent_mode
-        if wanted is None or wanted == self.translation.mode:
-            return
+        if wanted is not None and wanted != self.translation.mode:
+            await self._set_mode(wanted)
+        self.translation.settled = True
+
+    async def _set_mode(self, wanted: str) -> None:
         known = [mode.id for mode in self._modes.available_modes] if self._modes else []
         if self._setting is None and wanted not in known:
             modes = ", ".join(known[:CHOICES_SHOWN]) or "it has none"
@@ -233,6 +236,9 @@ class AcpSession:
         await self._desk.emit(*self.translation.events(updates), *events)
 
     async def asked(self, method: str, params: Any, in_order: Callable[[], None]) -> Any:
+        named = params.get("sessionId") if isinstance(params, Mapping) else None
+        if self.session_id and named not in (None, self.session_id):
+            raise Refused(INVALID_PARAMS, f"{method[:100]}: that session is not open here.")
         return await self._answers.answer(method, params, in_order)
 
     async def complained(self, text: str) -> None:

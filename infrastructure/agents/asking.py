@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 TERMINAL_BYTES = 1024 * 1024
 EXPLANATION_CHARACTERS = 2000
+OPTIONS = 20
+NAME_CHARACTERS = 500
+"""Of an id or a name in a question, which must fit into one event with all of them."""
 _KINDS: Mapping[str, OptionKind] = {
     "allow_once": "allow-once",
     "allow_always": "allow-session",
@@ -57,7 +60,7 @@ class Option(Struct, frozen=True, rename="camel"):
 class Permission(_Theirs, frozen=True):
     """May this be done."""
 
-    tool_call: Any
+    tool_call: Mapping[str, Any]
     options: list[Option]
 
 
@@ -151,6 +154,7 @@ class Answers:
 
     async def _permit(self, params: Any, in_order: Callable[[], None]) -> Any:
         asked = convert(params, Permission)
+        _check_size(asked)
         before = self._translation.known(asked.tool_call)
         call = self._translation.call(asked.tool_call, status="pending")
         if before is None or self._translation.whole(call) != before:  # most say again what they told
@@ -227,7 +231,7 @@ class Answers:
 
     async def _release(self, params: Any, in_order: Callable[[], None]) -> Any:
         answered = await self._kill(params, in_order)
-        del self._limits[convert(params, NamedTerminal).terminal_id]
+        self._limits.pop(convert(params, NamedTerminal).terminal_id, None)  # it may be released twice at once
         return answered
 
     def _known(self, params: Any) -> str:
@@ -247,6 +251,18 @@ async def _explained(what: str, doing: Awaitable[T]) -> T:
         if isinstance(error, LogFull | LogUnavailable | SessionNotFound | SessionQuarantined | SequenceConflict):
             raise
         raise Refused(INTERNAL_ERROR, str(error)) from error
+
+
+def _check_size(asked: Permission) -> None:
+    """Refuse a question that fits into no event, or not with all of its options."""
+    texts = [text for option in asked.options for text in (option.option_id, option.name)]
+    if (
+        len(asked.options) > OPTIONS
+        or max(map(len, [*texts, str(asked.tool_call.get("toolCallId"))])) > NAME_CHARACTERS
+    ):
+        raise Refused(
+            INVALID_PARAMS, f"A question has {OPTIONS} options at most, and {NAME_CHARACTERS} characters each."
+        )
 
 
 def _options(offered: Sequence[Option]) -> list[ApprovalOption]:

@@ -39,6 +39,7 @@ HISTORY = frozenset(
 )
 NAME_CHARACTERS = 200
 CALLS_KNOWN = 10_000
+OPEN_BYTES = 16 * 1024 * 1024  # of all tool calls that are not over; one may come in a line of 64 MiB
 _STATUSES: Mapping[str, ToolCallStatus] = {
     "pending": "pending", "in_progress": "running", "completed": "completed", "failed": "failed"
 }  # fmt: skip
@@ -127,6 +128,8 @@ class Translation:
         self.turn_id = ""
         self.mode: str | None = None
         """The agent's own mode, as far as it tells."""
+        self.settled = False
+        """Whether it is in the mode that is wanted: what it tells before is how it came up, which nobody chose."""
         self.replaying = False
         """Whether a history is being replayed that the log holds."""
         self._speaking: tuple[str, str | None] | None = None
@@ -134,7 +137,9 @@ class Translation:
         self._messages: dict[tuple[str, str], str] = {}
         self._shown: dict[str, bool] = {}
         """The tool calls that were told of, and whether anything of what they brought was."""
-        self._open: dict[str, ToolCall] = {}
+        self._open: dict[str, tuple[ToolCall, int]] = {}
+        """What was told of each tool call that is not over, and its size; where it is too much, the oldest go."""
+        self._open_bytes = 0
         self._usage: UsageUpdated | None = None
         self._offered: dict[str, Any] = {}
 
@@ -144,6 +149,7 @@ class Translation:
         self._speaking = None
         self._messages.clear()
         self._open.clear()
+        self._open_bytes = 0
         if len(self._shown) > CALLS_KNOWN:
             self._shown.clear()
 
@@ -183,20 +189,27 @@ class Translation:
             content=content,
             input=_unless_null(told.raw_input),
         )
-        whole = replace(self._open.get(call.tool_call_id, call), **_given(call))
-        if over:
-            self._open.pop(call.tool_call_id, None)
-        else:
-            self._open[call.tool_call_id] = whole
+        self._keep(call, over=over)
         return call
 
     def known(self, given: Any) -> ToolCall | None:
         """Return what was told of a tool call that is not over. Raises ValidationError."""
-        return self._open.get(convert(given, Call).tool_call_id)
+        return self._open.get(convert(given, Call).tool_call_id, (None, 0))[0]
 
     def whole(self, call: ToolCall) -> ToolCall:
         """Return all that was told of a tool call that is not over."""
-        return self._open.get(call.tool_call_id, call)
+        return self._open.get(call.tool_call_id, (call, 0))[0]
+
+    def _keep(self, call: ToolCall, *, over: bool) -> None:
+        known, size = self._open.pop(call.tool_call_id, (call, 0))
+        self._open_bytes -= size
+        if over:
+            return
+        whole = replace(known, **_given(call))
+        self._open[call.tool_call_id] = whole, len(encode(whole))
+        self._open_bytes += self._open[call.tool_call_id][1]
+        while self._open_bytes > OPEN_BYTES:
+            self._open_bytes -= self._open.pop(next(iter(self._open)))[1]
 
     def _events(self, update: Any) -> Iterator[Event]:
         kind = update.get("sessionUpdate") if isinstance(update, Mapping) else None
@@ -260,7 +273,8 @@ class Translation:
     def _in_mode(self, mode: object) -> Iterator[Event]:
         if isinstance(mode, str) and mode != self.mode:
             self.mode = mode
-            yield SessionUpdated(agent_mode=mode)
+            if self.settled:
+                yield SessionUpdated(agent_mode=mode)
 
     def _offer(self, kind: str, title: str, what: Any) -> Iterator[Event]:
         """Keep what is neither said nor done; once, as long as it stays the same."""

@@ -33,6 +33,7 @@ class Faults(argparse.Namespace):
     resume: bool
     fork: bool
     modes: str
+    announces: bool
     stubborn: bool
     store: Path | None
     journal: Path | None
@@ -49,6 +50,9 @@ def arguments() -> Faults:
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--fork", action="store_true")
     parser.add_argument("--modes", default="", help="the modes there are, the first one being set; parted by commas")
+    parser.add_argument(
+        "--announces", action="store_true", help="tells its mode before it answers that a session is open"
+    )
     parser.add_argument("--stubborn", action="store_true", help="ends neither at the end of input nor by SIGTERM")
     parser.add_argument("--store", type=Path, help="where it keeps its sessions")
     parser.add_argument("--journal", type=Path, help="where it writes every message that it was sent")
@@ -134,7 +138,12 @@ class Agent:
             case "authenticate" if self.faults.auth == "needed":
                 self.authenticated = True
             case "session/new" | "session/load" | "session/resume" | "session/fork":
-                return self.opened(method, params.get("sessionId", ""))
+                opened = self.opened(method, params.get("sessionId", ""))
+                if self.faults.announces:
+                    update = {"sessionUpdate": "current_mode_update", "currentModeId": self.mode}
+                    session_id = opened["result"].get("sessionId") or params["sessionId"]
+                    self.send(method="session/update", params={"sessionId": session_id, "update": update})
+                return opened
             case "session/set_mode" if params["modeId"] in self.faults.modes.split(","):
                 self.mode = params["modeId"]
             case "session/close" | "session/set_config_option":
@@ -201,6 +210,7 @@ class Turn:
         self.blocks = params["prompt"]
         self.over = False
         self.deaf = False
+        self.terminal_id = ""
 
     def play(self) -> None:
         self.agent.cancelled.clear()
@@ -302,6 +312,21 @@ class Turn:
         """Ask the client for something and say what it answered."""
         answer = self.agent.call(method, {"sessionId": self.session_id, **params})
         self.do_say(json.dumps(answer["error"]["code"] if "error" in answer else answer.get("result")))
+
+    def do_call_all(self, *calls: list[Any]) -> None:
+        """Ask the client for several things at once, terminals by the last one's id, and say what it answered."""
+        begun = [
+            self.agent.begin(method, {"sessionId": self.session_id, "terminalId": self.terminal_id, **params})
+            for method, params in calls
+        ]
+        for request, answered in begun:
+            answered.wait()
+            answer = self.agent.waiting.pop(request)[1][0]
+            self.do_say(json.dumps(answer["error"]["code"] if "error" in answer else answer["result"]))
+
+    def do_open_terminal(self, command: str) -> None:
+        params = {"sessionId": self.session_id, "command": "/bin/sh", "args": ["-c", command]}
+        self.terminal_id = self.agent.call("terminal/create", params)["result"]["terminalId"]
 
     def do_terminal(self, command: str) -> None:
         """Run a command in a terminal of the client's, and say how it ended and what it wrote."""

@@ -347,6 +347,16 @@ async def test_an_agent_without_the_mode_is_given_no_prompt(tmp_path: Path, mode
     assert "session/prompt" not in journal.read_text()
 
 
+async def test_the_mode_that_an_agent_comes_up_in_is_no_choice_of_a_human(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    arguments = ("--modes=auto,default", "--announces", f"--journal={journal}")
+    async with acp_stage(tmp_path, *arguments, agent_mode="default") as stage:
+        await stage.prompt(["mode"])
+
+    assert stage.said == "default"
+    assert stage.desk.agent_mode is None
+
+
 async def test_another_mode_is_taken_before_the_next_prompt(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     async with acp_stage(tmp_path, "--modes=ask,go", f"--journal={journal}") as stage:
@@ -355,6 +365,20 @@ async def test_another_mode_is_taken_before_the_next_prompt(tmp_path: Path) -> N
         await stage.prompt(text="two")
 
     assert '"modeId":"go"' in journal.read_text()
+
+
+def test_what_is_remembered_of_tool_calls_is_bounded() -> None:
+    from infrastructure.agents.updates import OPEN_BYTES, Translation  # noqa: PLC0415
+
+    translation = Translation()
+    translation.begin("turn-00000001")
+    text = [{"type": "content", "content": {"type": "text", "text": "x" * (OPEN_BYTES // 4)}}]
+    told = [{"sessionUpdate": "tool_call", "toolCallId": str(number), "content": text} for number in range(20)]
+
+    calls = translation.events(told)
+
+    assert len(calls) == len(told)
+    assert [one["toolCallId"] for one in told if translation.known(one)] == ["17", "18", "19"]
 
 
 def test_texts_of_tools_are_kept() -> None:

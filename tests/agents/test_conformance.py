@@ -416,6 +416,49 @@ def test_a_command_in_a_terminal_is_seen_to_its_end(agent: Conversation) -> None
     assert "terminal-created" in said
 
 
+def test_a_terminal_is_released_once_however_often_that_is_asked(agent: Conversation) -> None:
+    said = agent.say(["open_terminal", "sleep 60"], ["call_all", *[["terminal/release", {}]] * 3], ["say", " done"])
+
+    assert said[-2].endswith("done")
+    assert said[-2].startswith("says {}")
+    assert said[-1] == "ends end"
+
+
+def test_what_is_asked_for_another_session_is_refused(agent: Conversation, place: Place) -> None:
+    other = {"sessionId": "agent-of-somebody-else"}
+    question = {"toolCall": {"toolCallId": "t"}, "options": [{"optionId": "y", "name": "Y", "kind": "allow_once"}]}
+
+    said = agent.say(
+        ["call", "session/request_permission", {**other, **question}],
+        ["call", "fs/write_text_file", {**other, "path": str(place.root / "foreign"), "content": "x"}],
+        ["call", "terminal/create", {**other, "command": "true", "args": []}],
+    )
+
+    assert said == ["says -32602-32602-32602", "ends end"]
+    assert not (place.root / "foreign").exists()
+
+
+LONG = "x" * 70_000
+
+
+@pytest.mark.parametrize(
+    ("tool_call_id", "options"),
+    [
+        (LONG, [{"optionId": "y", "name": "Y", "kind": "allow_once"}]),
+        ("t", [{"optionId": LONG, "name": "Y", "kind": "allow_once"}]),
+        ("t", [{"optionId": "y", "name": LONG, "kind": "allow_once"}]),
+        ("t", [{"optionId": str(number), "name": "Y", "kind": "allow_once"} for number in range(1000)]),
+    ],
+    ids=["id", "option's id", "option's name", "options"],
+)
+def test_a_question_that_no_event_can_hold_is_refused(
+    agent: Conversation, tool_call_id: str, options: list[dict[str, str]]
+) -> None:
+    question = {"toolCall": {"toolCallId": tool_call_id, "title": "T"}, "options": options}
+
+    assert agent.say(["call", "session/request_permission", question]) == ["says -32602", "ends end"]
+
+
 @pytest.mark.parametrize("method", ["no/such_method", "session/update", "initialize", "terminal/output"])
 def test_what_the_agent_must_not_ask_is_refused(agent: Conversation, method: str) -> None:
     said = agent.say(["call", method, {"terminalId": "nobody-has-it"}])
