@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from contracts.events import (
     ApprovalConfirmed,
@@ -25,7 +26,7 @@ from domain.ports import Asking, Emit, Permission, TerminalOutput, TerminalState
 from domain.questions import describe, permission, subject
 from domain.rules import Rules
 from domain.terminals import NewTerminal, Terminals
-from domain.tools import tool_action
+from domain.tools import EXECUTE, exact_command, tool_action
 
 Ask = Callable[[ApprovalRequest], Awaitable[ApprovalConfirmed | None]]
 Settle = Callable[[Awaitable[None]], Awaitable[None]]
@@ -65,6 +66,8 @@ class SessionDesk:
 
     async def ask(self, asking: Asking) -> Permission | None:
         asked = tool_action(self._owner.state, asking.tool_call_id)
+        if asked.kind == EXECUTE and asked.command is None:  # the state keeps no large input
+            asked = replace(asked, command=exact_command(asking.input))
         verdict = await self._rules.judge(asked)
         turn = self._owner.state.turn
         if turn is None or self._is_stopped(turn.turn_id):

@@ -120,6 +120,20 @@ async def test_rules_answer_an_agent_without_a_human() -> None:
     assert not of(events, ApprovalRequest)
 
 
+async def test_a_rule_forbids_a_command_however_long_it_is() -> None:
+    rules = [
+        Rule(rule_id="configured_1", source="configured", effect="deny", command="rm **"),
+        Rule(rule_id="configured_2", source="configured", effect="allow", kind="execute"),
+    ]
+    async with staged(play=asks, rules=rules) as stage:
+        session_id = await stage.open(mode="writer")
+        await stage.submit(session_id, f"rm x {'y' * 100_000}")
+        events = await stage.rested(session_id)
+
+    assert [permission and permission.option_id for permission in SAID] == ["cancel"]
+    assert "denied-by-rule" in [error.code for error in of(events, SessionError)]
+
+
 async def test_a_turn_that_is_stopped_answers_nothing() -> None:
     async with staged(play=asks) as stage:
         session_id = await stage.open(mode="writer")
