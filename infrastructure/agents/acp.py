@@ -94,6 +94,8 @@ class AcpAgent:
         work = self._work = _Work()
         try:
             return await self._run(turn, work)
+        except AgentUnavailable:  # what could not begin was ended there
+            raise
         except BaseException:
             await self._close_all(politely=False)
             raise
@@ -171,7 +173,8 @@ class AcpAgent:
         except AgentUnavailable:
             if work.stop.is_set():
                 return self._stopped(work)
-            await self._close_all(politely=True)
+            if session is None:  # one that lacks a mode alone keeps what it remembers
+                await self._close_all(politely=True)
             raise
         except Refused as error:
             if work.stop.is_set():

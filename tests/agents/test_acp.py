@@ -347,6 +347,19 @@ async def test_an_agent_without_the_mode_is_given_no_prompt(tmp_path: Path, mode
     assert "session/prompt" not in journal.read_text()
 
 
+async def test_an_agent_without_the_mode_that_a_human_wants_stays_and_remembers(tmp_path: Path) -> None:
+    async with acp_stage(tmp_path, "--modes=ask,go") as stage:
+        await stage.prompt(text="one")
+        stage.desk.agent_mode = "nonsense"
+        with pytest.raises(AgentUnavailable, match="has no mode 'nonsense'"):
+            await stage.prompt(text="two")
+        stage.desk.agent_mode = "go"
+        await stage.prompt(["mode"])
+
+    assert stage.said == "echo: onego"
+    assert stage.errors == []
+
+
 async def test_the_mode_that_an_agent_comes_up_in_is_no_choice_of_a_human(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     arguments = ("--modes=auto,default", "--announces", f"--journal={journal}")
