@@ -15,7 +15,7 @@ _PLACE = re.compile(rb"\x1b\[(\d+);(\d+)H")
 _KEYBOARD = re.compile(rb"\x1b\[>4;\d+m")
 _SHAPE = re.compile(rb"\$r(\d) q")
 _CHARSET = re.compile(rb"\x1b[()*+]|\x0e|\x1b[no|}~]")
-_COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # the latter turn text around
 _PLAIN_CHARSETS = b"\x0f\x1b(B\x1b)B"
 _OTHER_SCREENS = {b"47", b"1047", b"1049"}
 # Beside those that are placed by hand: 12 goes with the cursor's shape; 3 and 40 would clear the screen, 1048 move the

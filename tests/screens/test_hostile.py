@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infrastructure.screens.core import Core
 from infrastructure.screens.emulator import Emulator
-from infrastructure.screens.painter import repaint
+from infrastructure.screens.painter import repaint, title
 
 BIG = 300_000
 MOST_MIB = 512
@@ -64,6 +64,14 @@ def test_noise_is_drawn(stream: bytes) -> None:
     screen.feed(stream, seconds=5)
 
     assert repaint(screen.core)
+
+
+def test_a_title_commands_no_terminal_and_turns_no_text_around() -> None:
+    core = Core(20, 5)
+
+    core.write("\x1b]0;a\x01b\nc\u202ed\u2066e\x1b\\".encode())
+
+    assert title(core) == "abcde"
 
 
 def test_plain_text_that_scrolls_off_is_passed_over_exactly() -> None:
