@@ -1,6 +1,7 @@
 """A terminal as the server has it; adapter of `Terminal`."""
 
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -115,9 +116,15 @@ class HeldTerminal:
     async def attend(self, connection: Connection | None = None) -> None:
         """Keep in touch with the holder until it is gone, then tell how the terminal ended, until it is removed."""
         try:
+            pause = FIRST_TRY_SECONDS
             while not self.over.is_set():
+                began = time.monotonic()
                 await self._keep_in_touch(connection)
                 connection = None
+                # one that breaks off each connection must not keep us busy
+                lasted = time.monotonic() > began + LAST_TRY_SECONDS
+                pause = FIRST_TRY_SECONDS if lasted else min(2 * pause, LAST_TRY_SECONDS)
+                await sleep(pause)
             await self._removed.wait()
         finally:
             self._place.close()
@@ -145,7 +152,6 @@ class HeldTerminal:
                 requests, self._requests = self._requests, {}
                 for request in requests.values():
                     request.done.set()
-        await sleep(FIRST_TRY_SECONDS)
 
     async def _listen(self, connection: Connection) -> None:
         while lines := await connection.lines():

@@ -185,7 +185,7 @@ async def test_a_flood_is_followed_to_its_end(tmp_path: Path) -> None:
         with fail_after(30):
             await screens.screen(terminal)
             await terminal.write("me", 1, b"go\n")
-            await until_offset(terminal, 12_388_896)
+            await until_offset(terminal, 12_388_896 + len("go\r\ndone\r\n") - 1)
             screen = await screens.screen(terminal)
 
         assert screen.exact
