@@ -1,35 +1,42 @@
 """The demo, as a newcomer sees it."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.servers import Place, history, new_session, prompt, run_prompt
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(tmp_path_factory.mktemp("demo"))
 
 
-def test_the_demo_shows_one_of_everything(place: Place) -> None:
+@pytest.fixture(scope="module")
+def client(place: Place) -> Iterator[httpx.Client]:
     with place.serving(), place.client() as client:
-        with place.spawn("demo") as process:
-            assert process.stderr
-            shown = ""
-            while "answer at" not in shown:
-                line = process.stderr.readline()
-                assert line, shown
-                shown += line
-            (session,) = client.get("/api/sessions").json()["sessions"]
-            path = f"/api/session/{session['sessionId']}"
-            (question,) = client.get(f"{path}/approvals").json()["approvals"]
-            answer = client.post(f"{path}/approvals/{question['approvalId']}", json={"approved": True})
-            assert answer.status_code == 200
-            out, err = process.communicate(timeout=30)
-        events = history(client, session["sessionId"])
-        made = place.root / "towpath-demo" / "towpath-demo.sh"
-        context = client.get(f"{path}/context").json()
+        yield client
+
+
+def test_the_demo_shows_one_of_everything(place: Place, client: httpx.Client) -> None:
+    with place.spawn("demo") as process:
+        assert process.stderr
+        shown = ""
+        while "answer at" not in shown:
+            line = process.stderr.readline()
+            assert line, shown
+            shown += line
+        sessions = client.get("/api/sessions").json()["sessions"]
+        (session,) = (each for each in sessions if each["workingDir"].endswith("/towpath-demo"))
+        path = f"/api/session/{session['sessionId']}"
+        (question,) = client.get(f"{path}/approvals").json()["approvals"]
+        answer = client.post(f"{path}/approvals/{question['approvalId']}", json={"approved": True})
+        assert answer.status_code == 200
+        out, err = process.communicate(timeout=30)
+    events = history(client, session["sessionId"])
+    made = place.root / "towpath-demo" / "towpath-demo.sh"
+    context = client.get(f"{path}/context").json()
 
     assert process.returncode == 0
     assert "I am **scripted**" in out
@@ -56,15 +63,14 @@ def test_the_demo_shows_one_of_everything(place: Place) -> None:
     assert context["window"]["size"] == 16_000
 
 
-def test_the_demo_plays_what_it_is_told_and_comes_back_from_each(place: Place) -> None:
-    with place.serving(), place.client() as client:
-        session = new_session(client, mode="demo")
-        for said in ("error", "big", "crash", "help"):
-            run_prompt(client, session, said)
-        turn = prompt(client, session, "slow")
-        client.post(f"/api/session/{session}/cancel", json={"turnId": turn})
-        run_prompt(client, session, "help")
-        events = history(client, session)
+def test_the_demo_plays_what_it_is_told_and_comes_back_from_each(client: httpx.Client) -> None:
+    session = new_session(client, mode="demo")
+    for said in ("error", "big", "crash", "help"):
+        run_prompt(client, session, said)
+    turn = prompt(client, session, "slow")
+    client.post(f"/api/session/{session}/cancel", json={"turnId": turn})
+    run_prompt(client, session, "help")
+    events = history(client, session)
 
     reasons = [event["stopReason"] for event in events if event["type"] == "turn-completed"]
     assert reasons == ["error", "end", "error", "end", "cancelled", "end"]
