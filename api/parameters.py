@@ -114,6 +114,14 @@ ViewerId = Annotated[
         description="Who looks: its size counts as long as a stream with this name is open.",
     ),
 ]
+ViewerIds = Annotated[
+    str,
+    QueryParameter(
+        name="viewers",
+        schema_extra={"pattern": _list_of(_ID, MOST_TERMINALS)},
+        description="Who looks at the terminals, separated by commas: their sizes count while this stream is open.",
+    ),
+]
 OutputSince = Annotated[
     str,
     QueryParameter(
@@ -229,6 +237,14 @@ def choose_terminals(text: str) -> Sequence[str]:
     if wrong := [terminal_id for terminal_id in terminals if not is_identifier(terminal_id)]:
         raise InvalidParameter(f"{wrong[0]!r} is no terminal id.", member="terminals")
     return terminals
+
+
+def choose_viewers(text: str) -> Sequence[str]:
+    """Parse ``a,b``. Raises InvalidParameter for what can't be an id."""
+    viewers = list(dict.fromkeys(_split(text, MOST_TERMINALS, "viewers"))) if text else []
+    if wrong := [viewer_id for viewer_id in viewers if not is_identifier(viewer_id)]:
+        raise InvalidParameter(f"{wrong[0]!r} is no viewer's id.", member="viewers")
+    return viewers
 
 
 def choose_viewer(text: str) -> str:

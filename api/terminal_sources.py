@@ -24,7 +24,9 @@ CHUNK_BYTES = 4 * PIECE_BYTES
 class TerminalSource:
     """One terminal's output from an offset on; where there is none, what the terminal shows comes first."""
 
-    def __init__(self, terminal: Terminal, start: TerminalStart, *, sources: "TerminalSources", viewer_id: str) -> None:
+    def __init__(
+        self, terminal: Terminal, start: TerminalStart, *, sources: "TerminalSources", viewers: Sequence[str]
+    ) -> None:
         self.terminal_id = terminal.state.plan.terminal_id
         self.over = start.after is not None and start.after > terminal.state.offset  # its end was seen
         self.cursor_in: Callable[[], str] = self._own_cursor
@@ -35,7 +37,7 @@ class TerminalSource:
         self._size: Size | None = None
         self._sources = sources
         self._reader = make_id()
-        self._viewer_id = viewer_id
+        self._viewers = viewers
 
     @property
     def position(self) -> str | None:
@@ -131,8 +133,8 @@ class TerminalSource:
 
     def watch(self, wake: Wake, put: Put) -> Callable[[], None]:  # noqa: ARG002 - output is read, never handed over
         ends = ExitStack()
-        if self._viewer_id:
-            ends.callback(self._sources.enter(self.terminal_id, self._viewer_id))
+        for viewer_id in self._viewers:
+            ends.callback(self._sources.enter(self.terminal_id, viewer_id))
         ends.callback(self._terminal.release, self._reader)
         ends.callback(self._terminal.watch(wake))
         return ends.close
@@ -198,14 +200,17 @@ class TerminalSources:
         self.enter = terminals.enter
         self.terminals = terminals
 
-    def open(self, terminal: Terminal, start: TerminalStart, *, viewer_id: str = "") -> TerminalSource:
-        """Return a source that begins there; a stream of it counts for *viewer_id*, if given."""
-        return TerminalSource(terminal, start, sources=self, viewer_id=viewer_id)
+    def open(self, terminal: Terminal, start: TerminalStart, *, viewers: Sequence[str] = ()) -> TerminalSource:
+        """Return a source that begins there; a stream of it counts for each of *viewers*."""
+        return TerminalSource(terminal, start, sources=self, viewers=viewers)
 
     def choose(
-        self, terminal_ids: Sequence[str], offsets: Mapping[Epoch, int]
+        self, terminal_ids: Sequence[str], offsets: Mapping[Epoch, int], viewers: Sequence[str] = ()
     ) -> tuple[list[TerminalSource], list[str]]:
-        """Return sources of these terminals, from *offsets* on by their epochs, and those that are not there."""
+        """Return sources of these terminals, from *offsets* on by their epochs, and those that are not there.
+
+        Each of *viewers* counts for each terminal: which of them it looks at shows by what size it asks for.
+        """
         sources, gone = list[TerminalSource](), list[str]()
         for terminal_id in terminal_ids:
             try:
@@ -215,7 +220,7 @@ class TerminalSources:
                 continue
             epoch = terminal.state.epoch
             position = Position(epoch, offsets[epoch]) if epoch in offsets else None
-            sources.append(self.open(terminal, start_in_terminal(position, terminal.state)))
+            sources.append(self.open(terminal, start_in_terminal(position, terminal.state), viewers=viewers))
         return sources, gone
 
     def knows(self, terminal: Terminal) -> bool:

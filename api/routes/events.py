@@ -16,11 +16,13 @@ from api.parameters import (
     StreamLastEventId,
     TerminalIds,
     Types,
+    ViewerIds,
     choose_cursor,
     choose_sessions,
     choose_stream_cursor,
     choose_terminals,
     choose_types,
+    choose_viewers,
 )
 from api.services import Services
 from api.streams import nothing
@@ -79,7 +81,7 @@ class StoreEvents(Controller):
     tags = ("events",)
 
     @get("/", operation_id="streamEvents", operation_class=event_stream("StreamItem"), responses=problems(400))
-    async def stream_store(
+    async def stream_store(  # noqa: PLR0913, PLR0917 - each is a member of the query, or comes with the request
         self,
         request: GatedRequest,
         services: NamedDependency[Services],
@@ -87,6 +89,7 @@ class StoreEvents(Controller):
         after: StreamAfterCursor = "",
         sessions: SessionIds = "",
         terminals: TerminalIds = "",
+        viewers: ViewerIds = "",
         follow: Follow = True,
         types: Types = "",
     ) -> ASGIApp:
@@ -97,7 +100,7 @@ class StoreEvents(Controller):
         chosen_types, chosen = choose_types(types), choose_sessions(sessions)
         cursor, offsets, member = choose_stream_cursor(last_event_id, after)
         opening = await services.reading.open_store_stream(chosen, cursor, member=member)
-        sources, gone = services.terminal_sources.choose(choose_terminals(terminals), offsets)
+        sources, gone = services.terminal_sources.choose(choose_terminals(terminals), offsets, choose_viewers(viewers))
         if not follow and _at_head(opening) and not opening.gone and not gone and all(one.at_head for one in sources):
             return nothing
         return services.streams.store(

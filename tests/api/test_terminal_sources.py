@@ -298,8 +298,9 @@ async def test_a_viewer_looks_as_long_as_its_stream() -> None:
     async with housed() as house:
         terminal = await house.open()
         terminals = house.stage.terminals
-        source = house.sources.open(terminal, TerminalStart(0), viewer_id="viewer-one")
+        source = house.sources.open(terminal, TerminalStart(0), viewers=["viewer-one", "viewer-two"])
         end = source.watch(lambda: None, lambda _: False)
+        assert set(terminals._held[_id(terminal)].viewers._streams) == {"viewer-one", "viewer-two"}
 
         end()
         assert not terminals._held[_id(terminal)].viewers._streams

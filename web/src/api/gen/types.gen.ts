@@ -2552,6 +2552,10 @@ export type StreamEventsData = {
          */
         terminals?: string;
         /**
+         * Who looks at the terminals, separated by commas: their sizes count while this stream is open.
+         */
+        viewers?: string;
+        /**
          * `false`: end at the head; 204 when nothing is left.
          */
         follow?: boolean;
