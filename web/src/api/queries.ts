@@ -9,6 +9,10 @@ import {
   listAgents,
   listProjects,
   listSessions,
+  listTerminals,
+  openTerminal,
+  type OpenTerminal,
+  removeTerminal,
   type ListSessionsData,
   type Session,
   type SessionPage,
@@ -43,6 +47,27 @@ export function useCreateSession() {
   return useMutation({
     mutationFn: (body: CreateSession) => ask(createSession({ body, headers: once() })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+    onError: toastError,
+  });
+}
+
+export const useTerminals = () =>
+  useQuery({ queryKey: ["terminals"], queryFn: () => ask(listTerminals()), select: (found) => found.terminals });
+
+export function useOpenTerminal() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (body: OpenTerminal) => ask(openTerminal({ body, headers: once() })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["terminals"] }),
+    onError: toastError,
+  });
+}
+
+export function useRemoveTerminal() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (terminalId: string) => ask(removeTerminal({ path: { terminalId }, headers: once() })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["terminals"] }),
     onError: toastError,
   });
 }
