@@ -36,15 +36,17 @@ export function Notice({ state, mayType, onControl, onAgain }: Props) {
   if ((gone || ended) && mayType) act = { title: "New terminal", onClick: onAgain };
   if (!text) return null;
   return (
-    <div className="row notice">
-      <span className="grow" role="status">
-        {text}
-      </span>
-      {act && (
-        <button className="button" onClick={act.onClick}>
-          {act.title}
-        </button>
-      )}
+    <div className="notices">
+      <div className="row notice">
+        <span className="grow" role="status">
+          {text}
+        </span>
+        {act && (
+          <button className="button" onClick={act.onClick}>
+            {act.title}
+          </button>
+        )}
+      </div>
     </div>
   );
 }
