@@ -6,6 +6,7 @@ needs by value, and nothing of the library's is kept.
 
 import weakref
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from pyghostty._ffi import GhosttyError, check, ffi, lib
@@ -196,8 +197,16 @@ _grid_ref = ffi.cast(
 def sized(kind: str) -> Any:
     """Make a struct whose ``size`` members say how long it is, which is how the library tells versions apart."""
     made = ffi.new(f"{kind}*")
-    _size(made, ffi.typeof(kind))
+    ffi.memmove(made, _blank(kind), ffi.sizeof(kind))
     return made
+
+
+@cache
+def _blank(kind: str) -> bytes:
+    """Return it as it begins: to look through its members takes longer than all else that is asked of a cell."""
+    made = ffi.new(f"{kind}*")
+    _size(made, ffi.typeof(kind))
+    return bytes(ffi.buffer(made))
 
 
 def _size(struct: Any, kind: Any) -> None:

@@ -12,6 +12,7 @@ SKIP_BYTES = 32 * 1024  # less than that isn't worth the look
 
 LONGEST_BYTES = 1024 * 1024  # of a sequence; one that is longer is given up and passed over
 _CANCEL = b"\x18"
+_RESET = b"\x1bc"  # RIS, whatever it stands in: ESC ends any sequence but one of two bytes
 _END = re.compile(rb"[\x07\x18\x1a\x1b]")
 
 # What may be answered; the piece is cut behind each, so that an answer belongs to the same offset whenever it is read.
@@ -36,7 +37,10 @@ _REGION = re.compile(rb"\x1b\[\d+;\d+[rs]")
 
 
 class Emulator:
-    """A terminal's screen after ``offset`` bytes. ``whole`` is the last offset that lies outside any sequence."""
+    """A terminal's screen after ``offset`` bytes. ``whole`` is the last offset that lies outside any sequence.
+
+    ``reset`` tells that the program reset it since the last `jump`: nothing of before is left but the palette.
+    """
 
     def __init__(self, core: Core, *, offset: int) -> None:
         self.core = core
@@ -44,6 +48,8 @@ class Emulator:
         self.whole = offset
         self._slice = SLICE_BYTES
         self._endless = False
+        self.reset = False
+        self._last = b""
 
     def feed(self, data: bytes, *, seconds: float) -> list[tuple[int, bytes]]:
         """Take *data*, or as much of it as goes within *seconds*; return answers, each with its query's end."""
@@ -62,6 +68,8 @@ class Emulator:
                 at = self._take(data, at, len(data), until)
             self.whole = self.offset + at - self.core.pending
         self.offset += at
+        self.reset = self.reset or _RESET in self._last + data[:at]
+        self._last = data[max(0, at - 1) : at]
         if self.offset - self.whole > LONGEST_BYTES:
             self.core.write(_CANCEL)
             self._endless = True
@@ -91,7 +99,8 @@ class Emulator:
         """Go on at *offset*, where that is another: what lies between is gone."""
         if offset != self.offset:
             self.core.write(_CANCEL)
-            self._endless = False
+            self._endless = self.reset = False
+            self._last = b""
             self.offset = self.whole = offset
 
     def _note(self, answers: list[tuple[int, bytes]], data: bytes, at: int, said: bytes) -> None:

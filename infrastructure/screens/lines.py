@@ -4,7 +4,9 @@ The library's own formatter gives cells that were never written the style of wha
 or colours blanks; so the cells are read one by one. A cell is one number, and screens repeat few of them.
 """
 
+import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from pyghostty._ffi import check, ffi, lib
@@ -39,7 +41,31 @@ class Line(NamedTuple):
 BLANK = Cell("", 1, b"")
 
 
-def lines(core: Core) -> Iterator[Line]:
+class Budget:
+    """What a picture may cost: once it is spent, colours, marks and links are left out; after as long again, all."""
+
+    def __init__(self, *, seconds: float, size: int) -> None:
+        self._seconds = seconds
+        self._until = time.process_time() + seconds
+        self._size = size
+        self.spent = False
+
+    def left(self) -> bool:
+        """Whether there is time for one more cell that is unlike all before."""
+        self.spent = self.spent or time.process_time() > self._until
+        return not self.spent
+
+    def over(self) -> bool:
+        """Whether there is none left even for characters."""
+        return time.process_time() > self._until + self._seconds
+
+    def take(self, size: int) -> None:
+        """Note that so many bytes more were painted."""
+        self._size -= size
+        self.spent = self.spent or self._size < 0
+
+
+def lines(core: Core, budget: Budget) -> Iterator[Line]:
     """Read the active screen, top to bottom. It must not change meanwhile."""
     state = ffi.new("GhosttyRenderState*")
     check(lib.ghostty_render_state_new(ffi.NULL, state), "render state")
@@ -48,7 +74,7 @@ def lines(core: Core) -> Iterator[Line]:
     try:
         check(lib.ghostty_render_state_update(state[0], core.handle), "update")
         check(lib.ghostty_render_state_get(state[0], lib.GHOSTTY_RENDER_STATE_DATA_ROW_ITERATOR, rows), "rows")
-        reader = _Reader(core)
+        reader = _Reader(core, budget)
         row = 0
         while lib.ghostty_render_state_row_iterator_next(rows[0]):
             yield reader.line(rows[0], row)
@@ -58,7 +84,7 @@ def lines(core: Core) -> Iterator[Line]:
         lib.ghostty_render_state_free(state[0])
 
 
-def paint(painted: Iterator[Line]) -> bytes:
+def paint(painted: Iterator[Line], budget: Budget) -> bytes:
     """Return what prints the lines from the first column of an empty line on; each ends in the usual style."""
     out: list[bytes] = []
     flows = False
@@ -70,8 +96,13 @@ def paint(painted: Iterator[Line]) -> bytes:
         if number:  # a line that goes on is made to by a blank: colour would fill a fresh line whole
             out.append(b" \r" if flows and cells else b"\r\n")
         flows = line.wraps
-        out.append(_printed(cells))
+        out.append(_printed(cells) if not budget.spent else _printed([_plain(cell) for cell in cells]))
+        budget.take(len(out[-1]))
     return b"".join(out)
+
+
+def _plain(cell: Cell) -> Cell:
+    return Cell(cell.text[:1], cell.cells, b"")
 
 
 def _printed(cells: list[Cell]) -> bytes:
@@ -95,8 +126,9 @@ def _printed(cells: list[Cell]) -> bytes:
 
 
 class _Reader:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, budget: Budget) -> None:
         self._core = core
+        self._budget = budget
         self._known: dict[tuple[int, int], Cell] = {}  # by the page that gives a style its number, and the cell
 
     def line(self, rows: Any, number: int) -> Line:
@@ -112,10 +144,22 @@ class _Reader:
         return Line(cells, bool(wraps[0]))
 
     def _cell(self, page: int, value: int, column: int, row: int) -> Cell:
+        left = self._budget.left()
+        if not left and self._budget.over():
+            return BLANK
         tag = _asked(value, "CONTENT_TAG", "int")
+        own = tag == lib.GHOSTTY_CELL_CONTENT_CODEPOINT_GRAPHEME
+        wide = _asked(value, "WIDE", "int")
+        if wide == lib.GHOSTTY_CELL_WIDE_SPACER_HEAD:  # a wide character found no room in this line
+            return BLANK
+        width = {lib.GHOSTTY_CELL_WIDE_WIDE: 2, lib.GHOSTTY_CELL_WIDE_SPACER_TAIL: 0}.get(wide, 1)
+        text = ""
+        if not left:
+            if own or tag == lib.GHOSTTY_CELL_CONTENT_CODEPOINT:
+                text = chr(_asked(value, "CODEPOINT", "uint32_t")).strip("\0")
+            return Cell(text, width, b"")
         place = self._core.at(column, row)
         style = sgr(place)
-        text = ""
         if tag == lib.GHOSTTY_CELL_CONTENT_BG_COLOR_PALETTE:
             style = _color(4, (_asked(value, "COLOR_PALETTE", "uint8_t"),))
         elif tag == lib.GHOSTTY_CELL_CONTENT_BG_COLOR_RGB:
@@ -123,13 +167,8 @@ class _Reader:
             style = _color(4, (rgb.r, rgb.g, rgb.b))
         elif point := _asked(value, "CODEPOINT", "uint32_t"):
             text = chr(point)
-        own = tag == lib.GHOSTTY_CELL_CONTENT_CODEPOINT_GRAPHEME
         if own:
             text = _grapheme(place)
-        wide = _asked(value, "WIDE", "int")
-        if wide == lib.GHOSTTY_CELL_WIDE_SPACER_HEAD:  # a wide character found no room in this line
-            return BLANK
-        width = {lib.GHOSTTY_CELL_WIDE_WIDE: 2, lib.GHOSTTY_CELL_WIDE_SPACER_TAIL: 0}.get(wide, 1)
         linked = _asked(value, "HAS_HYPERLINK", "bool")
         cell = Cell(text, width, style, _link(place) if linked else b"")
         if not own and not linked:
@@ -138,9 +177,15 @@ class _Reader:
 
 
 def _asked(value: int, name: str, kind: str) -> Any:
-    out = ffi.new(f"{kind}*")
-    check(lib.ghostty_cell_get(value, getattr(lib, f"GHOSTTY_CELL_DATA_{name}"), out), name)
+    """Return a member of a cell; a struct only until the next call."""
+    number, out = _member(name, kind)
+    check(lib.ghostty_cell_get(value, number, out), name)
     return out[0]
+
+
+@cache
+def _member(name: str, kind: str) -> tuple[int, Any]:
+    return getattr(lib, f"GHOSTTY_CELL_DATA_{name}"), ffi.new(f"{kind}*")
 
 
 def _grapheme(place: Any) -> str:

@@ -64,22 +64,25 @@ class Failed(Answer, frozen=True, kw_only=True, tag="failed", array_like=True):
 class Fed(Answer, frozen=True, kw_only=True, tag="fed", array_like=True):
     """All before *offset* was taken, which cost *seconds* of processor time.
 
-    *replies* are what the program's queries want to hear, each with its query's end.
+    *replies* are what the program's queries want to hear, each with its query's end. *reset* tells that it reset the
+    terminal since output was passed over.
     """
 
     offset: int
     seconds: float
     replies: list[tuple[int, bytes]]
+    reset: bool
 
 
 class Painted(Answer, frozen=True, kw_only=True, tag="painted", array_like=True):
-    """*data* paints what there was after *offset* bytes, the last ones outside any sequence."""
+    """*data* paints what there was after *offset* bytes, the last ones outside any sequence; *exact* if it is all."""
 
     offset: int
     cols: int
     rows: int
     title: str
     data: bytes
+    exact: bool
 
 
 class Saved(Answer, frozen=True, kw_only=True, tag="saved", array_like=True):

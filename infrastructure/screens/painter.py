@@ -4,9 +4,11 @@ import re
 from typing import NamedTuple
 
 from infrastructure.screens.core import HISTORY_LINES, Core
-from infrastructure.screens.lines import lines, paint
+from infrastructure.screens.lines import Budget, lines, paint
 
 HISTORY_BYTES = 256 * 1024
+SECONDS = 1.0  # of processor time
+SIZE_BYTES = 4 * 1024 * 1024  # beyond that, text is plain
 
 _MODE = re.compile(rb"\x1b\[(\??)(\d+)([hl])")
 _REGION = re.compile(rb"\x1b\[(\d+);(\d+)r")
@@ -32,8 +34,25 @@ class _Cursor(NamedTuple):
     origin: bool
 
 
+class Picture(NamedTuple):
+    """``exact`` is False where *data* lacks colours, marks and links because there were too many."""
+
+    data: bytes
+    exact: bool
+
+
 def repaint(core: Core) -> bytes:
     """Return bytes that paint both screens, the last lines of history, the cursor, modes, colours and the title."""
+    return picture(core, seconds=SECONDS, size=SIZE_BYTES).data
+
+
+def picture(core: Core, *, seconds: float, size: int) -> Picture:
+    """Do the same for as long as *seconds* and as much as *size*, and tell whether that was enough."""
+    budget = Budget(seconds=seconds, size=size)
+    return Picture(_repaint(core, budget), not budget.spent)
+
+
+def _repaint(core: Core, budget: Budget) -> bytes:
     modes = {private + number: end for private, number, end in _MODE.findall(core.mark("modes"))}
     copy = core.copy()
     other = b""
@@ -42,9 +61,9 @@ def repaint(core: Core) -> bytes:
         copy.write(b"\x1b[?1049l")
         below = _place(_cursor(copy), b"")
         # what leaving the alternate screen shall bring back is saved by entering it
-        other = below + b"\x1b[?%sh" % way + _usual(below) + b"\x1b[H" + paint(lines(core))
+        other = below + b"\x1b[?%sh" % way + _usual(below) + b"\x1b[H" + paint(lines(core, budget), budget)
         copy = core.copy()
-    painted = _tabs(core) + _colors(core) + _main(core) + other
+    painted = _tabs(core) + _colors(core) + _main(core, budget) + other
     region, margins = _region(core)
     copy.write(b"\x1b8")
     saved = _place(_cursor(copy), region)
@@ -60,21 +79,23 @@ def title(core: Core) -> str:
     return _COMMANDS.sub("", core.title)[:256]
 
 
-def _main(core: Core) -> bytes:
+def _main(core: Core, budget: Budget) -> bytes:
     """Paint the main screen and what lies above it."""
     core = core.copy()
     if core.alternate:
         core.write(b"\x1b[?1049l")
     rows = core.rows
     core.write(b"\x1b[?6l\x1b[?69l\x1b[r\x1b[%dH" % rows)
-    core.resize(core.cols, rows + core.history)  # which pulls down what lies above, if the cursor is in the last row
-    everything = list(lines(core))[-rows - HISTORY_LINES :]
-    above = len(everything) - rows
-    painted = paint(iter(everything))
-    while above and len(painted) > HISTORY_BYTES:
+    above = min(core.history, HISTORY_LINES, HISTORY_BYTES // core.cols)
+    core.resize(core.cols, rows + above)  # which pulls down what lies above, if the cursor is in the last row
+    everything = list(lines(core, budget))[-rows - above :]
+    while above:
+        trial = Budget(seconds=0, size=HISTORY_BYTES)
+        paint(iter(everything[-rows - above : -rows]), trial)
+        if not trial.spent:
+            break
         above //= 2
-        painted = paint(iter(everything[-rows - above :]))
-    return painted
+    return paint(iter(everything[-rows - above :]), budget)
 
 
 def _tabs(core: Core) -> bytes:

@@ -165,6 +165,7 @@ class _Screen:
             raise
         assert isinstance(fed, Fed)
         self._offset = fed.offset
+        self._exact = self._exact or fed.reset
         moved, self._moved = self._moved, Event()
         moved.set()
         if answer:
@@ -306,7 +307,7 @@ class _Screen:
             rows=painted.rows,
             title=painted.title,
             data=painted.data,
-            exact=exact,
+            exact=exact and painted.exact,
         )
 
     async def close(self) -> None:

@@ -28,7 +28,7 @@ from infrastructure.screens.messages import (
     decode_order,
     framed,
 )
-from infrastructure.screens.painter import repaint, title
+from infrastructure.screens.painter import SECONDS, SIZE_BYTES, picture, title
 
 
 class Screens:
@@ -63,12 +63,14 @@ class Screens:
                 screen.jump(order.offset)
                 before = time.process_time()
                 replies = screen.feed(order.data, seconds=order.seconds)
-                return Fed(offset=screen.offset, seconds=time.process_time() - before, replies=replies)
+                seconds = time.process_time() - before
+                return Fed(offset=screen.offset, seconds=seconds, replies=replies, reset=screen.reset)
             case Paint(terminal=terminal):
                 screen = self._screens[terminal]
                 core = screen.core
+                data, exact = picture(core, seconds=SECONDS, size=SIZE_BYTES)
                 return Painted(
-                    offset=screen.whole, cols=core.cols, rows=core.rows, title=title(core), data=repaint(core)
+                    offset=screen.whole, cols=core.cols, rows=core.rows, title=title(core), data=data, exact=exact
                 )
             case Save(terminal=terminal):
                 screen = self._screens[terminal]

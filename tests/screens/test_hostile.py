@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from infrastructure.screens.core import Core
 from infrastructure.screens.emulator import Emulator
-from infrastructure.screens.painter import repaint, title
+from infrastructure.screens.painter import SIZE_BYTES, picture, repaint, title
+from tests.screens.views import view
 
 BIG = 300_000
 MOST_MIB = 512
@@ -85,3 +86,36 @@ def test_plain_text_that_scrolls_off_is_passed_over_exactly() -> None:
 
     assert fast.offset == slow.offset == len(stream)
     assert repaint(fast.core) == repaint(slow.core)
+
+
+@pytest.mark.parametrize("cut", range(1, 3))
+@pytest.mark.parametrize("unfinished", [b"", b"\x1b]0;title", b"\x1bPq", b"\x1b[12;", b"\xe4\xbd", b"\x1b_G", b"\x1b"])
+def test_a_reset_leaves_nothing_of_what_was_lost(unfinished: bytes, cut: int) -> None:
+    before = (
+        b"x\r\n" * 50 + b"\x1b]2;t\x07\x1b[?1049h\x1b[1;31m\x1b(0\x1b[?6h\x1b[3;5r\x1b[4h\x1b[?25l\x1b[?1002h"
+        b"\x1b[4 q\x1b[3g\x1b7\x1b[>4;2m\x1b[?7l\x1b[5;5H\x1b]8;;http://x/y\x1b\\\x1b[?2004h\x1b[20h" + unfinished
+    )
+    behind = b"\x1bcback"
+    all_seen, rest_seen = Emulator(Core(20, 6), offset=0), Emulator(Core(20, 6), offset=0)
+    for piece in (before, behind[:cut], behind[cut:]):
+        all_seen.feed(piece, seconds=5)
+    rest_seen.jump(len(before))
+    early = rest_seen.reset
+    for piece in (behind[:cut], behind[cut:]):
+        rest_seen.feed(piece, seconds=5)
+
+    assert (early, rest_seen.reset) == (False, True)
+    assert view(all_seen.core) == view(rest_seen.core)
+
+
+def test_a_picture_is_plain_where_it_would_take_too_long_or_be_too_large() -> None:
+    core = Core(100, 50)
+    core.write(b"".join(b"\x1b[38;2;9;%d;%dmxe\xcc\x81" % divmod(n, 256) for n in range(2500)))
+
+    late, large, whole = (picture(core, seconds=s, size=n) for s, n in ((0.0, SIZE_BYTES), (9, 2000), (9, SIZE_BYTES)))
+
+    assert [one.exact for one in (late, large, whole)] == [False, False, True]
+    assert whole.data == repaint(core)
+    assert len(large.data) < 10_000 < len(whole.data)
+    assert large.data.count(b"xe") > 2000
+    assert late.data.count(b"38;2") == 2  # of the cursor

@@ -16,6 +16,7 @@ from infrastructure.clock import SystemClock
 from infrastructure.screens.core import Core
 from infrastructure.screens.drawer import Drawer
 from infrastructure.screens.screens import GhosttyScreens
+from tests.processes.living import until
 from tests.screens.views import view
 from tests.terminals.stage import make_plan, open_host, shows, until_ended, until_offset
 
@@ -149,6 +150,41 @@ async def test_the_death_of_the_process_that_draws_costs_nothing(tmp_path: Path)
                 screen = await screens.screen(terminal)
                 assert screen.exact
                 assert await equals_the_stream(screen, terminal)
+                await terminal.remove()
+
+
+async def test_a_piece_that_hangs_the_process_that_draws_costs_its_own_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infrastructure.screens.drawer.ANSWER_SECONDS", 3)
+    async with open_host(tmp_path / "t") as host, open_screens(tmp_path / "t") as (screens, drawer):
+        deadly, other = [await host.open(make_plan("sh", "-c", f"stty -echo; echo mine {n}; cat")) for n in range(2)]
+        with fail_after(40):
+            for terminal in (deadly, other):
+                screens.follow(terminal)
+                await shows(terminal, b"mine")
+                await screens.screen(terminal)
+            for terminal in (deadly, other):  # nothing but what is typed is the next order
+                await until((tmp_path / "t" / terminal.state.plan.terminal_id / "screen").exists)
+            hung = drawer.pid
+            assert hung
+            os.kill(hung, signal.SIGSTOP)
+            await deadly.write("me", 1, b"deadly\n")
+            await shows(deadly, b"deadly")
+            lost = await screens.screen(deadly)
+            assert not lost.exact
+            assert b"deadly" not in lost.data
+            assert drawer.pid != hung
+            seen = await screens.screen(other)
+            assert seen.exact
+            assert await equals_the_stream(seen, other)
+
+            await deadly.write("me", 2, b"\x1bcback\n")
+            await shows(deadly, b"back")
+            again = await screens.screen(deadly)
+            assert again.exact
+            assert await equals_the_stream(again, deadly)
+            for terminal in (deadly, other):
                 await terminal.remove()
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from infrastructure.screens.core import Core
-from infrastructure.screens.lines import Cell, lines
+from infrastructure.screens.lines import Budget, Cell, lines
 
 # what is the same to the eye: ASCII and what a terminal begins with
 _USUAL = re.compile(rb"\x1b[()]B|\x0f")
@@ -37,7 +37,7 @@ def placed(core: Core) -> bytes:
 
 def cells(core: Core) -> list[list[tuple[str, int, bytes]]]:
     """Return each cell; a blank that was never written is one that was, a wide one is two."""
-    return [[one for cell in line.cells for one in _seen(cell)] for line in lines(core)]
+    return [[one for cell in line.cells for one in _seen(cell)] for line in lines(core, Budget(seconds=60, size=0))]
 
 
 def _seen(cell: Cell) -> list[tuple[str, int, bytes]]:
@@ -48,4 +48,7 @@ def history(core: Core) -> list[str]:
     copy = core.copy()
     copy.write(b"\x1b[?1049l\x1b[?6l\x1b[?69l\x1b[r\x1b[%dH" % copy.rows)
     copy.resize(copy.cols, copy.rows + copy.history)
-    return ["".join(text for cell in line.cells for text, _, _ in _seen(cell)) for line in lines(copy)]
+    return [
+        "".join(text for cell in line.cells for text, _, _ in _seen(cell))
+        for line in lines(copy, Budget(seconds=60, size=0))
+    ]
