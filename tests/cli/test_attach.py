@@ -17,6 +17,7 @@ from time import monotonic
 
 import pytest
 
+from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import SECONDS, Place
 
 
@@ -84,32 +85,43 @@ def seat(place: Place, *words: str) -> Iterator[Seat]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path, SHELL="/bin/sh", PS1="ready> ", ENV="")
+    """Give a place to what stops the server, or looks at all terminals."""
+    with made(tmp_path) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Give all else one, with a server: each start of a program takes longer than what is tried."""
+    with made(tmp_path_factory.mktemp("served")) as place, place.serving():
+        yield place
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[Place]:
+    place = Place(folder, SHELL="/bin/sh", PS1="ready> ", ENV="")
     try:
         yield place
     finally:
-        place.call("terminals", "--kill")
+        for holding in list_holders(place.data):
+            end_holder(place.data, holding.terminal_id)
 
 
-def terminals(place: Place) -> list[dict[str, object]]:
-    return [json.loads(line) for line in place.call("terminals", "--json")[1].splitlines()]
+def test_a_shell_is_left_running_and_found_again(served: Place) -> None:
+    with seat(served, "attach", "--new") as first:
+        first.type("stty size; kept=yes\r")
+        first.shows(r"30 90")
+        first.type("\x1dq")
+        assert first.ends() == 0
+        terminal_id = first.shows(r"towpath attach ([a-z0-9]+)")[1].decode()
+        assert termios.tcgetattr(first.own) == first.before
+    listed = [json.loads(line) for line in served.call("terminals", "--json")[1].splitlines()]
+    assert terminal_id[:10] in {one["terminalId"][:10] for one in listed}
+    with seat(served, "attach", terminal_id[:10]) as second:
+        second.type("echo $kept; exit 7\r")
+        second.shows(r"yes")
 
-
-def test_a_shell_is_left_running_and_found_again(place: Place) -> None:
-    with place.serving():
-        with seat(place, "attach", "--new") as first:
-            first.type("stty size; kept=yes\r")
-            first.shows(r"30 90")
-            first.type("\x1dq")
-            assert first.ends() == 0
-            first.shows(r"towpath attach [a-z0-9]+")
-            assert termios.tcgetattr(first.own) == first.before
-        [terminal] = terminals(place)
-        with seat(place, "attach", str(terminal["terminalId"])[:10]) as second:
-            second.type("echo $kept; exit 7\r")
-            second.shows(r"yes")
-
-            assert second.ends() == 7
+        assert second.ends() == 7
 
 
 def test_what_is_typed_arrives_once_though_the_server_is_killed(place: Place) -> None:
@@ -129,8 +141,8 @@ def test_what_is_typed_arrives_once_though_the_server_is_killed(place: Place) ->
     server.stop()
 
 
-def test_the_size_follows_and_a_query_is_not_answered_here(place: Place) -> None:
-    with place.serving(), seat(place, "attach", "--new") as one:
+def test_the_size_follows_and_a_query_is_not_answered_here(served: Place) -> None:
+    with seat(served, "attach", "--new") as one:
         one.resize(70, 20)
         os.killpg(one.process.pid, signal.SIGWINCH)
         one.type("until test \"$(stty size)\" = '20 70'; do sleep 0.1; done; echo re''sized\r")
@@ -144,8 +156,8 @@ def test_the_size_follows_and_a_query_is_not_answered_here(place: Place) -> None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_the_terminal_is_put_right_whatever_ends_it(place: Place, number: signal.Signals) -> None:
-    with place.serving(), seat(place, "attach", "--new") as one:
+def test_the_terminal_is_put_right_whatever_ends_it(served: Place, number: signal.Signals) -> None:
+    with seat(served, "attach", "--new") as one:
         one.type("printf '\\033[?1049h\\033[?1002h\\033[?25l'; echo dra''wn\r")
         one.shows("drawn")
         one.process.send_signal(number)
@@ -155,18 +167,17 @@ def test_the_terminal_is_put_right_whatever_ends_it(place: Place, number: signal
         assert termios.tcgetattr(one.own) == one.before
 
 
-def test_without_a_terminal_it_says_what_it_needs(place: Place) -> None:
-    with place.serving():
-        code, _, said = place.call("attach", "--new")
+def test_without_a_terminal_it_says_what_it_needs(served: Place) -> None:
+    code, _, said = served.call("attach", "--new")
 
-        assert (code, "needs a terminal" in said) == (2, True)
-        assert place.call("attach")[2].startswith("There are no terminals")
-        code, _, said = place.call("attach", "nobody_here")
-        assert code != 0
+    assert (code, "needs a terminal" in said) == (2, True)
+    code, _, said = served.call("attach", "nobody_here")
+    assert code != 0
 
 
 def test_all_are_ended_also_where_no_server_runs(place: Place) -> None:
     with place.serving(), place.client() as client:
+        assert place.call("attach")[2].startswith("There are no terminals")
         for _ in range(2):
             assert client.post("/api/terminal", json={}).status_code == 201
     code, _, said = place.call("terminals", "--kill")
