@@ -4,8 +4,8 @@ TowpathError
 ├── NotFound: SessionNotFound, TurnNotFound, BlobNotFound, TokenNotFound, ProjectNotFound, WorktreeNotFound,
 │             PlanNotFound, ApprovalNotFound, RuleNotFound, TerminalNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
-│            InvalidAnswer, UnknownMode, InvalidWorkingDir, OutsideRoots, IsolationUnavailable, InvalidPath,
-│            PathOutside, InvalidOperation, PlanTooLarge, UploadTooLarge, KeyReused
+│            InvalidAnswer, ContradictoryAnswer (one of them), UnknownMode, InvalidWorkingDir, OutsideRoots,
+│            IsolationUnavailable, InvalidPath, PathOutside, InvalidOperation, PlanTooLarge, UploadTooLarge, KeyReused
 ├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable, PlanOver, PlanConflict, ApprovalOver, NotEditable
 ├── TerminalOver, TerminalsFull, InputGap, InputRefused
 ├── RuleConfigured
@@ -127,7 +127,11 @@ class PromptTooLarge(Invalid):
 
 
 class InvalidAnswer(Invalid):
-    """An answer chooses what its question does not offer, or contradicts itself."""
+    """An answer chooses what its question does not offer."""
+
+
+class ContradictoryAnswer(InvalidAnswer):
+    """An answer allows by its option what it refuses, or the other way round."""
 
 
 class UnknownMode(Invalid):

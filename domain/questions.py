@@ -20,7 +20,7 @@ from contracts.events import (
 from contracts.requests import AnswerApproval
 from contracts.views import Rule
 from domain.access import Principal
-from domain.errors import InsufficientScope, InvalidAnswer, NotEditable
+from domain.errors import ContradictoryAnswer, InsufficientScope, InvalidAnswer, NotEditable
 from domain.fitting import INLINE_TEXT_BYTES
 from domain.ids import SessionId, make_id
 from domain.policy import OPERATION, PROMPT, Action, Verdict
@@ -170,7 +170,7 @@ def choose(request: ApprovalRequest, answer: AnswerApproval, by: Principal) -> A
         if chosen is None:
             raise InvalidAnswer("The question has no such option.", member="$.optionId")
         if not chosen.kind.startswith(wanted):
-            raise InvalidAnswer("The option contradicts `approved`.", member="$.optionId")
+            raise ContradictoryAnswer("The option contradicts `approved`.", member="$.optionId")
     if answer.custom_command is not UNSET:
         if not answer.approved:
             raise InvalidAnswer("Another command can only be approved.", member="$.customCommand")

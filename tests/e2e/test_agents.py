@@ -47,7 +47,7 @@ def test_a_turn_with_files_a_terminal_and_a_question(tmp_path: Path) -> None:
     place = make_place(tmp_path)
     written = place.root / "made" / "new.txt"
     (place.root / "old.txt").write_text("1\n2\n3\n")
-    with place.serving() as server, place.client() as http:
+    with place.serving(), place.client() as http:
         session_id = new_session(http, mode="scripted")
         turn = steps(
             ["ask", "make it"],
@@ -67,7 +67,6 @@ def test_a_turn_with_files_a_terminal_and_a_question(tmp_path: Path) -> None:
         reverted = http.post(f"/api/session/{session_id}/operations/revert", json={"planId": plan["planId"]})
         http.delete(f"/api/session/{session_id}")
         nothing_left(tmp_path)
-        server.rest()
 
     assert said(events) == '[y]{"content": "2\\n"}-32603-32002{}-326033 in a terminal'
     assert content == "new\n"
