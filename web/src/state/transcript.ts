@@ -57,6 +57,7 @@ type Kind = Item["kind"];
 type ItemOf<K extends Kind> = Extract<Item, { kind: K }>;
 
 const ROW_CHARACTERS = 4096; // rows of output stay small, so that one screen lays out little
+const SEQUENCE_CHARACTERS = 32;
 const TOOL_CHARACTERS = 64 * 1024; // the tail of a tool's output; the whole is in the log
 const SHORT = 3; // items of a turn in which the prompt, which says how it exited, is in sight at the end
 const FOLD = { most: 24, head: 4, tail: 8 }; // rows: 100 KB of output are shown whole
@@ -249,21 +250,18 @@ export class Transcript {
         return { ...tool, output: output.slice(-TOOL_CHARACTERS), cut: tool.cut || output.length > TOOL_CHARACTERS };
       });
     if (joined) return true;
+    const run = { kind: "output", turnId, toolCallId } as const;
     const last = this.items.at(-1);
-    let text = content;
-    if (last?.kind === "output" && last.stream === stream && isSameRun(last, { turnId, toolCallId, kind: "output" })) {
-      const whole = last.text + content;
-      if (last.text.length < ROW_CHARACTERS) {
-        this.items[this.items.length - 1] = { ...last, text: whole };
-        this.touched = last.key;
-        return true;
-      }
-      const cut = last.text.lastIndexOf("\n") + 1; // a line that is not whole yet begins the next row
-      if (cut > 0) this.items[this.items.length - 1] = { ...last, text: last.text.slice(0, cut) };
-      const before = cut > 0 ? last.text.slice(0, cut) : last.text;
-      text = lookAfter(before) + whole.slice(before.length);
+    const goesOn = last?.kind === "output" && last.stream === stream && isSameRun(last, run);
+    if (goesOn) this.places.delete(this.items.pop()!.key);
+    const row = goesOn ? last : { ...run, key: `e${seq}`, seq, at, stream };
+    let text = goesOn ? last.text + content : content;
+    for (let part = 0; text; part++) {
+      const rest = text.length > ROW_CHARACTERS ? text.slice(wholeLines(text)) : "";
+      const shown = rest ? text.slice(0, -rest.length) : text;
+      this.put({ ...row, text: shown, ...(part > 0 && { key: `e${seq}.${part}`, seq, at }) });
+      text = rest && lookAfter(shown) + rest;
     }
-    this.put({ key: `e${seq}`, seq, at, turnId, toolCallId, kind: "output", stream, text });
     return true;
   }
 
@@ -278,6 +276,13 @@ export class Transcript {
 }
 
 type Run = Pick<ItemOf<"output">, "kind" | "turnId" | "toolCallId">;
+
+/** Return how much of a text is a row of its own: lines, or what there is room for of one that is too long. */
+function wholeLines(text: string): number {
+  const lines = text.lastIndexOf("\n", ROW_CHARACTERS - 1) + 1;
+  const sequence = text.lastIndexOf("\x1b", ROW_CHARACTERS); // is not torn
+  return lines || (sequence > ROW_CHARACTERS - SEQUENCE_CHARACTERS ? sequence : ROW_CHARACTERS);
+}
 
 const isSameRun = (one: Run, other: Run | Item | undefined): boolean =>
   other?.kind === "output" && one.turnId === other.turnId && one.toolCallId === other.toolCallId;

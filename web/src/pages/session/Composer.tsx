@@ -20,7 +20,6 @@ export function Composer() {
   const path = { sessionId: store.sessionId };
   const draftKey = `towpath.draft.${store.sessionId}`;
   const [text, setText] = useState(() => localStorage.getItem(draftKey) ?? "");
-  const [sending, setSending] = useState(false);
   const [problem, setProblem] = useState("");
   const [past, setPast] = useState(0); // how many prompts back
   const [caret, setCaret] = useState(0);
@@ -29,12 +28,13 @@ export function Composer() {
   const [dropping, setDropping] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   const composed = useRef(0);
+  const sent = useRef(Promise.resolve()); // one after the other: the second never overtakes the first
   const intent = useRef<{ text: string; headers: ReturnType<typeof once> }>(undefined);
   const moveTo = useRef<number>(undefined);
   const id = useId();
   const turn = useSessionState(store, (state) => state.turn);
   const cwd = useSessionState(store, (state) => state.session.workingDir);
-  const { attachments, name, upload, remove, clear } = useAttachments();
+  const { attachments, name, upload, remove, clear, restore } = useAttachments();
   const mention = mentionAt(text, caret);
   const open = mention && mention.from !== closed ? mention : undefined;
   const files = useCompletion(cwd, open);
@@ -51,24 +51,31 @@ export function Composer() {
     moveTo.current = undefined;
   }, [text]);
   const send = async (delivery: Delivery) => {
-    if (!text.trim() || sending || waits || !writable) return;
-    setSending(true);
+    if (!text.trim() || waits || !writable) return;
     setProblem("");
     const context = attachments.flatMap((one) => one.given ?? []);
     const body = { command: text, delivery, ...(context.length > 0 && { context }) };
     const wanted = JSON.stringify(body);
     if (intent.current?.text !== wanted) intent.current = { text: wanted, headers: once() }; // or the same would be sent twice
-    try {
-      await ask(submitPrompt({ path, body, headers: intent.current.headers }));
-      intent.current = undefined;
-      write("");
-      clear();
-      setPast(0);
-    } catch (error) {
-      setProblem(messageOf(error));
-    }
-    setSending(false);
+    const { headers } = intent.current;
+    setText(""); // the draft is kept until the server has it
+    clear();
+    setPast(0);
     field.current?.focus();
+    const before = sent.current;
+    sent.current = before.then(async () => {
+      try {
+        await ask(submitPrompt({ path, body, headers }));
+        intent.current = undefined;
+        if (localStorage.getItem(draftKey) === text) localStorage.removeItem(draftKey);
+      } catch (error) {
+        setProblem(messageOf(error));
+        restore(attachments);
+        const next = field.current?.value;
+        write(next ? `${text}\n${next}` : text);
+      }
+    });
+    await sent.current;
   };
   const stop = () => {
     if (document.querySelector(":popover-open")) return; // which Escape closes
@@ -217,13 +224,13 @@ export function Composer() {
             type="button"
             className="button"
             title="Stop what runs and do this first (Ctrl Enter)"
-            disabled={sending || waits}
+            disabled={waits}
             onClick={() => void send("steer")}
           >
             Steer
           </button>
         )}
-        <button className="button primary" disabled={sending || waits || !text.trim() || !writable}>
+        <button className="button primary" disabled={waits || !text.trim() || !writable}>
           {turn ? "Queue" : shell ? "Run" : "Send"}
         </button>
       </div>

@@ -97,6 +97,10 @@ export function Transcript() {
     if (offset < NEAR && !atStart) void store.loadBefore();
     else if (rest < NEAR && !atEnd) void store.loadAfter();
   };
+  useEffect(() => {
+    // Whoever came to the top while a page was on its way scrolls no more.
+    if (!loading && !atStart && !following && list.current && list.current.scrollOffset < NEAR) void store.loadBefore();
+  }, [store, loading, atStart, following]);
   const missed = following ? 0 : Math.max(0, head - left);
   return (
     <div

@@ -40,7 +40,8 @@ export function useAttachments() {
   );
   const remove = useCallback((id: string) => setAttachments((all) => all.filter((one) => one.id !== id)), []);
   const clear = useCallback(() => setAttachments([]), []);
-  return { attachments, name, upload, remove, clear };
+  const restore = useCallback((gone: Attachment[]) => setAttachments((all) => [...gone, ...all]), []);
+  return { attachments, name, upload, remove, clear, restore };
 }
 
 async function send(file: File): Promise<PromptContext> {
