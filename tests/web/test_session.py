@@ -63,7 +63,7 @@ def test_output_is_told_apart(visit: Visit, place: Place, session: str) -> None:
     page = visit().live(f"/session/{session}")
 
     expect(transcript(page).locator(".fg-1.bold")).to_have_text("red")
-    expect(transcript(page).locator(".output pre").first).to_have_text("red plain\n")
+    expect(transcript(page).locator(".item.output:not(.stderr) pre").first).to_have_text("red plain\n")
     expect(transcript(page).locator(".stderr")).to_have_text("stderr: oh\n")
     expect(transcript(page)).to_contain_text(re.compile(r"exit 3\s*[\d.]+ m?s"))
 
@@ -277,8 +277,9 @@ def test_the_row_being_read_stays_while_much_arrives(visit: Visit, place: Place,
     place_of = """() => {
         const rows = [...document.querySelectorAll(".items .item")];
         const row = rows.find(row => row.getBoundingClientRect().bottom > 200);
-        return [row.dataset.seq, row.getBoundingClientRect().top];
+        return row && [row.dataset.seq, row.getBoundingClientRect().top];
     }"""
+    page.wait_for_function(place_of)
     before = page.evaluate(place_of)
     expect(latest).to_contain_text(re.compile(r"\d\d\d?\+? new"))
 

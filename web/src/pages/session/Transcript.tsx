@@ -9,6 +9,7 @@ import { isSaid, linkTo, Row, textOf } from "./Row";
 
 const NEAR = 600; // px from an edge at which the next page is fetched
 const AT_END = 24; // px from the end that still count as there
+const LEAVING_MS = 300; // for which being at the end does not mean to stay: the wheel's own scrolling comes later
 const UPWARDS = ["PageUp", "ArrowUp", "Home"];
 
 /** The items of a session, only those in sight in the page. Stays at the end until somebody scrolls up. */
@@ -18,6 +19,7 @@ export function Transcript() {
   const { items, version, atEnd, atStart, loading, head } = view;
   const list = useRef<VListHandle>(null);
   const box = useRef<HTMLDivElement>(null);
+  const leaving = useRef<ReturnType<typeof setTimeout>>(undefined);
   const first = useRef(items[0]?.key);
   const [linked] = useState(() => Number(location.hash.slice(1)) || undefined);
   const [following, setFollowing] = useState(linked === undefined);
@@ -38,6 +40,8 @@ export function Transcript() {
   }, [following, version, items]);
   const follow = (so: boolean) => {
     if (!so && following) setLeft(store.view().head);
+    clearTimeout(leaving.current);
+    leaving.current = so ? undefined : setTimeout(() => (leaving.current = undefined), LEAVING_MS);
     setFollowing(so);
   };
   const toEnd = () => {
@@ -92,7 +96,7 @@ export function Transcript() {
   const onScroll = (offset: number) => {
     const { scrollSize, viewportSize } = list.current!;
     const rest = scrollSize - viewportSize - offset;
-    if (rest < AT_END && atEnd) setFollowing(true);
+    if (rest < AT_END && atEnd && leaving.current === undefined) setFollowing(true);
     if (loading) return;
     if (offset < NEAR && !atStart) void store.loadBefore();
     else if (rest < NEAR && !atEnd) void store.loadAfter();
