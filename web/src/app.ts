@@ -18,6 +18,9 @@ export function useApp(): App {
   return app;
 }
 
+/** Whether this browser may change anything, or only look. */
+export const useMayWrite = (): boolean => useApp().me.scope !== "read";
+
 /** How the connection stands. */
 export function useStatus(): Status {
   const { shared } = useApp();

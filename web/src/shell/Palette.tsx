@@ -1,10 +1,15 @@
-import { useEffect, useId, useMemo, useRef, useState } from "react";
+import { useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
-import { useSessions } from "../api/queries";
+import type { Session } from "../api/gen";
+import { useProjects, useSessions } from "../api/queries";
+import { useApp } from "../app";
 import { useModal } from "../parts/Dialog";
 import { isComposing, type Offer, spelled, useOffers } from "../keys";
 
 const MOST = 50;
+const SEARCHED = 3; // letters from which on the server looks into what was said, too
+
+const RECENT = { archived: "false" } as const;
 
 /** Finds a command or a session by what is typed, and does it. */
 export function Palette({ onClose }: { onClose: () => void }) {
@@ -14,20 +19,36 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   const commands = useOffers();
-  const { sessions } = useSessions();
+  const inScope = !useApp().me.sessionId;
+  const { sessions } = useSessions(RECENT, inScope);
+  const said = useDeferredValue(text.trim().slice(0, 200));
+  const searched = useSessions({ q: said }, inScope && said.length >= SEARCHED).sessions;
+  const { data: projects } = useProjects();
   const found = useMemo(() => {
-    const all: Offer[] = [
-      ...commands.filter((offer) => offer.id !== "palette.open"),
-      ...sessions.map(({ sessionId, title, workingDir }) => ({
-        id: sessionId,
-        title: title || workingDir,
-        group: "Sessions",
-        act: () => navigate(`/session/${sessionId}`),
-      })),
-    ];
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    return all.filter(({ title, group }) => words.every((word) => `${title} ${group}`.toLowerCase().includes(word)));
-  }, [commands, sessions, text, navigate]).slice(0, MOST);
+    const fit = ({ title, group }: Offer) =>
+      words.every((word) => `${title} ${group}`.toLowerCase().includes(word));
+    const offer = ({ sessionId, title, workingDir, status }: Session): Offer => ({
+      id: sessionId,
+      title: title || workingDir,
+      group: status === "waiting" ? "Waits for you" : "Session",
+      act: () => navigate(`/session/${sessionId}`),
+    });
+    const local: Offer[] = [
+      ...commands.filter((each) => each.id !== "palette.open"),
+      ...(projects ?? []).map(({ projectId, name }) => ({
+        id: projectId,
+        title: name,
+        group: "Project",
+        act: () => navigate(`/sessions?projectId=${projectId}`),
+      })),
+      ...sessions.map(offer),
+    ].filter(fit);
+    const shown = new Set(local.map(({ id }) => id));
+    const elsewhere = words.length ? searched.map(offer).filter(({ id }) => !shown.has(id)) : [];
+    const begins = ({ title }: Offer) => (title.toLowerCase().startsWith(words[0] ?? "") ? 0 : 1);
+    return [...local.sort((one, other) => begins(one) - begins(other)), ...elsewhere].slice(0, MOST);
+  }, [commands, sessions, searched, projects, text, navigate]);
   const at = Math.min(place, found.length - 1);
   useModal(dialog);
   useEffect(() => {

@@ -1,14 +1,18 @@
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useState, useSyncExternalStore } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { ask } from "../api/client";
 import { logOut } from "../api/gen";
-import { useApp } from "../app";
+import { useSession } from "../api/queries";
+import { useApp, useMayWrite } from "../app";
 import { COMMANDS, spelled, useCommand } from "../keys";
+import { current, show, watch } from "../manage/dialog";
+import { SessionCommands } from "../manage/SessionCommands";
 import { Boundary } from "../parts/Boundary";
 import { toast, toastError } from "../parts/toast";
 import { nextTheme, setTheme } from "../theme";
 import { Connection } from "./Connection";
 import { Keys } from "./Keys";
+import { Notify } from "./Notify";
 import { Palette } from "./Palette";
 import { Sidebar } from "./Sidebar";
 
@@ -16,6 +20,7 @@ const Sessions = lazy(() => import("../pages/sessions"));
 const Session = lazy(() => import("../pages/session"));
 const Terminal = lazy(() => import("../pages/terminal"));
 const Settings = lazy(() => import("../pages/settings"));
+const Dialogs = lazy(() => import("../manage/Dialogs"));
 
 /** The frame around every page: bar, sidebar, palette, keys. */
 export function Shell() {
@@ -25,6 +30,9 @@ export function Shell() {
   const [shown, setShown] = useState<"palette" | "keys">();
   const close = () => setShown(undefined);
   const leave = () => void ask(logOut()).then(() => location.assign("/login"), toastError);
+  const mayWrite = useMayWrite() && !me.sessionId;
+  useCommand("sessions.new", () => show({ kind: "new" }), mayWrite);
+  useCommand("projects.new", () => show({ kind: "project" }), mayWrite);
   useCommand("palette.open", () => setShown("palette"));
   useCommand("help.keys", () => setShown("keys"));
   useCommand("help.logout", leave);
@@ -85,8 +93,27 @@ export function Shell() {
           </Suspense>
         </Boundary>
       </main>
+      <Route path="/session/:id">{({ id }) => <PageCommands sessionId={id} />}</Route>
+      {!me.sessionId && <Notify />}
+      <Asked />
       {shown === "palette" && <Palette onClose={close} />}
       {shown === "keys" && <Keys onClose={close} />}
     </div>
   );
+}
+
+/** What can be done to the session whose page this is. */
+function PageCommands({ sessionId }: { sessionId: string }) {
+  const { data } = useSession(sessionId);
+  return data ? <SessionCommands session={data} /> : null;
+}
+
+/** The dialog about sessions or projects that somebody asked for; its code comes with the first one. */
+function Asked() {
+  const shown = useSyncExternalStore(watch, current);
+  return shown ? (
+    <Suspense fallback={null}>
+      <Dialogs shown={shown} onClose={() => show(undefined)} />
+    </Suspense>
+  ) : null;
 }

@@ -1,24 +1,27 @@
 import { Link, useLocation } from "wouter";
 import type { Session } from "../api/gen";
-import { useSessions } from "../api/queries";
+import { useSessions, useWaiting } from "../api/queries";
+import { useApp } from "../app";
 import { StatusDot } from "../parts/StatusDot";
 import { useCommand } from "../keys";
 
+const MOST = 100; // the page of all sessions has the rest
 const UNARCHIVED = { archived: "false" } as const;
 
 /** The sessions at hand: what waits for a human on top. */
 export function Sidebar({ onChoose }: { onChoose: () => void }) {
-  const { sessions } = useSessions(UNARCHIVED);
+  const inScope = !useApp().me.sessionId;
+  const { sessions } = useSessions(UNARCHIVED, inScope);
+  const waiting = useWaiting(inScope);
   const [path, navigate] = useLocation();
-  const waiting = sessions.filter((session) => session.status === "waiting");
-  const others = sessions.filter((session) => session.status !== "waiting");
+  const others = sessions.filter((session) => session.status !== "waiting").slice(0, MOST);
   const step = (by: number) => {
     const all = [...waiting, ...others].map((session) => `/session/${session.sessionId}`);
     const to = all[(all.indexOf(path) + by + all.length) % all.length];
     if (to) navigate(to);
   };
-  useCommand("go.next", () => step(1), sessions.length > 0);
-  useCommand("go.previous", () => step(-1), sessions.length > 0);
+  useCommand("go.next", () => step(1), others.length + waiting.length > 0);
+  useCommand("go.previous", () => step(-1), others.length + waiting.length > 0);
   return (
     <nav className="side" aria-label="Sessions" onClick={onChoose}>
       <Part title="Waiting for you" sessions={waiting} path={path} />

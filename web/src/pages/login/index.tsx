@@ -28,6 +28,7 @@ export default function Login({ onDone }: { onDone: () => void }) {
   });
   return (
     <main className="login">
+      <title>Log in · Towpath</title>
       <h1>Log in to Towpath</h1>
       <p className="faint">
         Open the login URL that the server printed, let <code>towpath login</code> print another, or paste a token.
@@ -41,6 +42,7 @@ export default function Login({ onDone }: { onDone: () => void }) {
         <label className="field">
           <span>Token</span>
           <input
+            autoFocus
             className="input"
             type="password"
             autoComplete="off"
@@ -50,7 +52,7 @@ export default function Login({ onDone }: { onDone: () => void }) {
           />
         </label>
         <button className="button primary" disabled={busy}>
-          Log in
+          {busy ? "Logging in…" : "Log in"}
         </button>
       </form>
       <p className="problem" role="alert">

@@ -6,9 +6,11 @@ import { useAgents } from "../../api/queries";
 import { exportSession } from "../../api/gen";
 import { useApp, useSessionState, useStore, useView } from "../../app";
 import { useCommand } from "../../keys";
+import { useSessionActions } from "../../manage/actions";
 import { Boundary } from "../../parts/Boundary";
 import { Menu } from "../../parts/Menu";
 import { StatusDot } from "../../parts/StatusDot";
+import { Title } from "../../parts/Title";
 import { Composer } from "./Composer";
 import { copy } from "../../parts/copy";
 import { Dock } from "./Dock";
@@ -96,24 +98,17 @@ function Head({ sessionId, panel, onShow }: HeadProps) {
   const waiting = useSessionState(store, (state) => state.pendingApprovals.length) ?? 0;
   const title = session.title || "Untitled";
   const turn = (name: "context" | "changes") => onShow(panel?.name === name ? undefined : { name });
-  const save = (format: "markdown" | "jsonl") => {
-    const link = document.createElement("a");
-    link.href = `/api/session/${sessionId}/export?format=${format}`;
-    link.download = "";
-    link.click();
-  };
+  const { menu } = useSessionActions();
   const all = () => {
     const text = ask(exportSession({ path: { sessionId }, query: { format: "markdown" }, parseAs: "text" }));
     void copy(text, "The whole session");
   };
   useCommand("session.context", () => turn("context"));
   useCommand("session.changes", () => turn("changes"));
-  useCommand("session.markdown", () => save("markdown"));
-  useCommand("session.jsonl", () => save("jsonl"));
   useCommand("session.all", all);
   return (
     <header className="row">
-      <title>{`${waiting ? `(${waiting}) ` : ""}${title} · Towpath`}</title>
+      <Title waiting={waiting}>{title}</Title>
       <h1 className="clip">{title}</h1>
       <StatusDot status={session.status} word />
       <span className="grow faint mono clip" title={cwd}>
@@ -136,10 +131,9 @@ function Head({ sessionId, panel, onShow }: HeadProps) {
         label="More"
         items={[
           { title: "Changed files", onSelect: () => turn("changes") },
-          null,
           { title: "Copy all as Markdown", onSelect: all },
-          { title: "Export as Markdown", onSelect: () => save("markdown") },
-          { title: "Export as JSON", onSelect: () => save("jsonl") },
+          null,
+          ...menu(session),
         ]}
       >
         ⋯
