@@ -130,7 +130,7 @@ def test_a_session_is_duplicated_forked_and_moved(visit: Visit, place: Place) ->
     expect(page).not_to_have_url(re.compile(session))
     page.goto(f"{place.url}/session/{session}")
     choose(page, "The ship", "Move")
-    page.get_by_role("dialog").get_by_label("Project").select_option("Fleet")
+    page.get_by_role("combobox", name="Project", exact=True).select_option("Fleet")
     page.get_by_role("dialog").get_by_role("button", name="Move").click()
 
     expect(page.get_by_role("main").locator("header").first).to_contain_text(f"{place.root}/deck")
@@ -180,6 +180,7 @@ def test_what_was_said_is_found_and_shown(visit: Visit, place: Place) -> None:
         new_session(owner, title="Two")
     visitor = visit()
     page = visitor.live()
+    expect(row(page, "Two")).to_be_visible()
 
     page.keyboard.press("/")
     page.keyboard.type("needle")
@@ -192,6 +193,7 @@ def test_what_was_said_is_found_and_shown(visit: Visit, place: Place) -> None:
     expect(row(page, "Two")).to_be_visible()
     page.keyboard.press("Control+k")
     page.keyboard.type("haystack")
+    expect(page.get_by_role("option", name="One")).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1, name="One")).to_be_visible()
 

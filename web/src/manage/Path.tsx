@@ -35,7 +35,7 @@ export function PathField({ label, value, onChange, root, problem }: Props) {
     enabled: open,
   });
   const found = (open && data?.files.filter((file) => file.directory)) || [];
-  const any = found.length > 0;
+  const any = found.length > 1 || (found.length === 1 && found[0]!.path !== query.prefix); // what stands there is no news
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLUListElement>(null);
   useLayoutEffect(() => {
