@@ -59,6 +59,7 @@ class Visitor:
         self.context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
+            reduced_motion="reduce",  # axe measures contrasts, which a fade changes
             has_touch=device == "phone",
             is_mobile=device == "phone",
             device_scale_factor=1,
