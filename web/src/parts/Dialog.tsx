@@ -15,6 +15,7 @@ export function useModal(dialog: RefObject<HTMLDialogElement | null>): void {
   useLayoutEffect(() => {
     const element = dialog.current!;
     if (!element.open) element.showModal();
+    element.querySelector<HTMLElement>(".body :is(input, textarea, select)")?.focus(); // rather than "Close"
     return () => element.close();
   }, [dialog]);
 }
