@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import anyio
-from anyio import move_on_after
 
 from domain.errors import TerminalOver
 from domain.ids import make_id
@@ -18,7 +17,7 @@ from domain.ports import Terminal
 from tests.processes.leftovers import LEFTOVERS
 from tests.terminals.stage import make_plan, open_host, sh, until_offset
 
-CUT_SECONDS = 0.02
+CUT_BYTES = 1_000_000
 PIECE_BYTES = 48 * 1024
 
 
@@ -43,15 +42,15 @@ async def main(folder: Path, work: str, argument: str) -> None:
 async def view(terminal: Terminal, after: int) -> int:
     """Follow the output from *after* on, until cut; return where to go on."""
     reader = make_id()
-    with move_on_after(random.random() * 2 * CUT_SECONDS):
-        while terminal.state.ended_at is None or after < terminal.state.offset:
-            terminal.hold(reader, after)
-            output = await terminal.read(after=after, limit=random.randint(1, PIECE_BYTES))
-            sys.stdout.buffer.write(output.data)
-            after = output.offset
-            await anyio.lowlevel.checkpoint()
-            if not output.data:
-                await until_offset(terminal, after)
+    cut = after + random.randint(1, CUT_BYTES)
+    while after < cut and (terminal.state.ended_at is None or after < terminal.state.offset):
+        terminal.hold(reader, after)
+        output = await terminal.read(after=after, limit=random.randint(1, PIECE_BYTES))
+        sys.stdout.buffer.write(output.data)
+        after = output.offset
+        await anyio.lowlevel.checkpoint()
+        if not output.data:
+            await until_offset(terminal, after)
     terminal.release(reader)
     sys.stdout.buffer.flush()
     sys.stderr.write("cut\n")

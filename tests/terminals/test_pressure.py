@@ -139,7 +139,7 @@ async def test_a_flood_takes_no_memory_and_ends_by_ctrl_c(tmp_path: Path) -> Non
                 await terminal.write("a", 1, b"\x03")
                 await until_ended(terminal)
 
-    assert after - before < 1000
+    assert after - before < 4_000  # KiB, of gigabytes: the program may run 1 MiB ahead
     assert terminal.state.exit_code == 130
     output = tmp_path / "terminals" / terminal.state.plan.terminal_id / "output"
     assert output.stat().st_size < 9_000_000

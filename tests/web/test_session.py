@@ -165,7 +165,7 @@ def test_questions_are_answered_by_keys_and_by_others(visit: Visit, place: Place
     page = visit().live(f"/session/{session}")
     card = page.get_by_role("region", name="Waits for you")
     expect(card).to_contain_text("1 of 2")
-    expect(page).to_have_title("(2) Demo · Towpath")
+    expect(page).to_have_title("(1) Demo · Towpath")
     field(page).focus()
     page.keyboard.type("a")  # is for the prompt: nothing is allowed by what somebody writes
     expect(card).to_contain_text("1 of 2")

@@ -1,6 +1,6 @@
 import "./session.css";
 import { lazy, Suspense, useMemo, useState } from "react";
-import { Link } from "wouter";
+import { Link, useLocation } from "wouter";
 import { ApiProblem, ask, messageOf } from "../../api/client";
 import { useAgents } from "../../api/queries";
 import { exportSession } from "../../api/gen";
@@ -99,6 +99,7 @@ function Head({ sessionId, panel, onShow }: HeadProps) {
   const title = session.title || "Untitled";
   const turn = (name: "context" | "changes") => onShow(panel?.name === name ? undefined : { name });
   const { menu } = useSessionActions();
+  const [, navigate] = useLocation();
   const all = () => {
     const text = ask(exportSession({ path: { sessionId }, query: { format: "markdown" }, parseAs: "text" }));
     void copy(text, "The whole session");
@@ -131,6 +132,7 @@ function Head({ sessionId, panel, onShow }: HeadProps) {
         label="More"
         items={[
           { title: "Changed files", onSelect: () => turn("changes") },
+          { title: "Terminals", onSelect: () => navigate(`/terminal/${sessionId}`) },
           { title: "Copy all as Markdown", onSelect: all },
           null,
           ...menu(session),
