@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 
 from tests.servers import Place, Server, new_session, prompt, run_prompt
 from tests.web.stage import Visitor, axe, overflow, wait_live
@@ -34,6 +34,31 @@ def test_a_newcomer_is_told_what_to_do_first(visit: Visit) -> None:
 
     expect(page).to_have_url(re.compile("/session/"))
     expect(page.get_by_role("log")).to_contain_text("Hello from")
+
+
+def test_an_answer_that_an_event_overtook_changes_nothing(visit: Visit, place: Place) -> None:
+    """The list is told what a new session looks like when that is no longer true."""
+    page = visit().live()
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route("**/api/session/*", hold)
+    with place.client() as owner:
+        with page.expect_request("**/api/session/*"):
+            session = new_session(owner, title="Overtaken")
+        prompt(owner, session, "sleep 60")
+        page.wait_for_timeout(1000)  # for the events to come; and a page that asks again meanwhile may do so
+        [(route, answer)] = held
+        route.fulfill(response=answer)
+        page.wait_for_timeout(500)
+
+        expect(row(page, "Overtaken")).to_contain_text("running")
+        owner.delete(f"/api/session/{session}")
 
 
 def test_keys_alone_lead_from_the_login_to_a_running_prompt(browser: Browser, place: Place, server: Server) -> None:

@@ -122,19 +122,32 @@ function known(queries: QueryClient): Map<string, Session> {
 /** Let the lifecycle of all sessions reach what was looked up; the answer ends it. */
 export function keepTrue(queries: QueryClient, shared: Shared): () => void {
   let due: ReturnType<typeof setTimeout> | undefined;
+  let over = false;
   const unknown = new Set<string>();
-  let overtaken = false; // an answer that is on its way may be older than what was told meanwhile
+  let asked = new Set<string>();
+  // An answer that is on its way may be older than what was told meanwhile: that of a list, or of one session.
+  let overtaken = false;
+  const awaited = (id: string) => asked.has(id) || queries.isFetching({ queryKey: ["session", id] }) > 0;
   const refetch = (...keys: string[]) => {
     for (const key of keys) void queries.invalidateQueries({ queryKey: [key] });
   };
   const lookUp = async () => {
-    due = undefined;
-    const ids = [...unknown];
-    unknown.clear();
-    const all = overtaken || ids.length > FEW;
+    const all = overtaken || unknown.size > FEW;
+    asked = new Set(all ? [] : unknown);
     overtaken = false;
-    if (all) refetch("sessions");
-    else tell(queries, (await Promise.all(ids.map(found))).flat());
+    unknown.clear();
+    try {
+      if (all) refetch("sessions", "session");
+      const answers = (await Promise.all([...asked].map(found))).flat();
+      tell(queries, answers.filter((session) => !unknown.has(session.sessionId)));
+    } finally {
+      asked.clear();
+      due = undefined;
+      lookSoon();
+    }
+  };
+  const lookSoon = () => {
+    if (!over && (unknown.size || overtaken)) due ??= setTimeout(() => void lookUp(), REFETCH_MS);
   };
   const end = shared.followLives({
     onResync: () => refetch("sessions", "session", "projects", "rules", "tokens", "terminals"),
@@ -150,7 +163,8 @@ export function keepTrue(queries: QueryClient, shared: Shared): () => void {
           if (entry) {
             entries.set(sessionId, { ...entry, ...change });
             changed.add(sessionId);
-          } else unknown.add(sessionId);
+          }
+          if (!entry || awaited(sessionId)) unknown.add(sessionId);
         } else if (event.type === "session-created") unknown.add(sessionId);
         else if (event.type === "session-deleted") gone.add(sessionId);
         else if (event.type.startsWith("project-")) refetch("projects");
@@ -162,10 +176,11 @@ export function keepTrue(queries: QueryClient, shared: Shared): () => void {
       if (gone.size) forget(queries, gone);
       if (changed.size) tell(queries, [...changed].filter((id) => !gone.has(id)).map((id) => entries.get(id)!));
       overtaken ||= changed.size + gone.size > 0 && queries.isFetching({ queryKey: ["sessions"] }) > 0;
-      if (unknown.size || overtaken) due ??= setTimeout(() => void lookUp(), REFETCH_MS);
+      lookSoon();
     },
   });
   return () => {
+    over = true;
     clearTimeout(due);
     end();
   };
