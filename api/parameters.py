@@ -96,6 +96,13 @@ SessionIds = Annotated[
         description="Only these sessions, separated by commas; else all lifecycles.",
     ),
 ]
+Lifecycle = Annotated[
+    bool,
+    QueryParameter(
+        name="lifecycle",
+        description="`true`: the lifecycle events of all sessions too, beside the chosen ones; each event comes once.",
+    ),
+]
 TerminalIdParameter = Annotated[str, PathParameter(name="terminalId", pattern=ID_PATTERN, description="A terminal.")]
 TerminalIds = Annotated[
     str,

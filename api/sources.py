@@ -130,7 +130,7 @@ class SessionSource(LogSource):
 
 
 class StoreSource(LogSource):
-    """The events of chosen sessions, or the lifecycle events of all."""
+    """The events of chosen sessions, or the lifecycle events of all, or both."""
 
     def __init__(
         self,
@@ -139,6 +139,7 @@ class StoreSource(LogSource):
         after: int,
         *,
         types: Collection[str] | None,
+        lifecycle: bool,
         resets: Counter[str],
     ) -> None:
         super().__init__(log.epoch, after, resets)
@@ -147,6 +148,7 @@ class StoreSource(LogSource):
         self._log = log
         self._sessions = sessions
         self._types = types
+        self._lifecycle = lifecycle
 
     @property
     @override
@@ -155,7 +157,13 @@ class StoreSource(LogSource):
 
     @override
     def read(self, after: int) -> Awaitable[Batch]:
-        return self._log.read_all(after=after, sessions=self._sessions, limit=PAGE_EVENTS, types=self._types)
+        return self._log.read_all(
+            after=after,
+            sessions=self._sessions,
+            limit=PAGE_EVENTS,
+            types=self._types,
+            lifecycle=self._lifecycle,
+        )
 
     @override
     def render(self, batch: Batch) -> bytes:
@@ -166,7 +174,9 @@ class StoreSource(LogSource):
         return False
 
     def watch(self, wake: Wake, put: Put) -> Callable[[], None]:  # noqa: ARG002 - one session's news are not enough
-        watched: Collection[SessionId | None] = (None,) if self._sessions is None else self._sessions
+        watched: set[SessionId | None] = {*(self._sessions or ())}
+        if self._lifecycle or self._sessions is None:
+            watched.add(None)
         ends = ExitStack()
         for session_id in watched:
             ends.callback(self._log.watch(session_id, wake))

@@ -225,15 +225,18 @@ class Streams:
         *,
         holder: Principal,
         types: Collection[str] | None,
+        lifecycle: bool,
         follow: bool,
         terminals: Sequence[TerminalSource] = (),
         gone: Sequence[str] = (),
     ) -> "EventStream":
         """Return the answer that streams many sessions' events, or all lifecycles, from there on, and *terminals*.
 
-        *gone* are terminals that were asked for and are not there.
+        *lifecycle*: all lifecycles beside chosen sessions. *gone* are terminals that were asked for and are not there.
         """
-        store = StoreSource(self._log, opening.sessions, opening.start.after, types=types, resets=self.resets)
+        store = StoreSource(
+            self._log, opening.sessions, opening.start.after, types=types, lifecycle=lifecycle, resets=self.resets
+        )
         source = MixedSource(store, terminals) if terminals else store
         frames: list[StreamFrame] = [
             Connected(

@@ -231,13 +231,20 @@ class EventLog(Protocol):
         """
 
     async def read_all(
-        self, *, after: int, sessions: Collection[SessionId] | None, limit: int, types: Collection[str] | None = None
+        self,
+        *,
+        after: int,
+        sessions: Collection[SessionId] | None,
+        limit: int,
+        types: Collection[str] | None = None,
+        lifecycle: bool = False,
     ) -> Batch:
         """Return up to *limit* durable events of *sessions* with ``position > after``, in order of position.
 
-        `None` for *sessions* means the lifecycle events of all sessions (contracts.events.LIFECYCLE_TYPES).
-        `Batch.upto` is a position. Sessions that don't exist are passed over. Raises CursorExpired as `read` does,
-        with a position as its ``earliest``, if events of one of *sessions* after *after* were trimmed.
+        `None` for *sessions* means the lifecycle events of all sessions (contracts.events.LIFECYCLE_TYPES); with
+        *lifecycle* they come beside those of *sessions*, each event once. `Batch.upto` is a position. Sessions that
+        don't exist are passed over. Raises CursorExpired as `read` does, with a position as its ``earliest``, if any
+        of what was asked for was trimmed after *after*; it may do so again from there on.
         """
 
     def watch(self, session_id: SessionId | None, wake: Wake, take: Take | None = None) -> Callable[[], None]:

@@ -10,6 +10,7 @@ from api.parameters import (
     AfterCursor,
     Follow,
     LastEventId,
+    Lifecycle,
     SessionIdParameter,
     SessionIds,
     StreamAfterCursor,
@@ -88,12 +89,13 @@ class StoreEvents(Controller):
         last_event_id: StreamLastEventId = "",
         after: StreamAfterCursor = "",
         sessions: SessionIds = "",
+        lifecycle: Lifecycle = False,
         terminals: TerminalIds = "",
         viewers: ViewerIds = "",
         follow: Follow = True,
         types: Types = "",
     ) -> ASGIApp:
-        """Stream the events of chosen sessions, or the lifecycle events of all, on one connection.
+        """Stream the events of chosen sessions, or the lifecycle events of all, or both, on one connection.
 
         Beside them the output of chosen terminals, each without a gap; at the end of one comes `terminal-closed`.
         """
@@ -104,7 +106,13 @@ class StoreEvents(Controller):
         if not follow and _at_head(opening) and not opening.gone and not gone and all(one.at_head for one in sources):
             return nothing
         return services.streams.store(
-            opening, holder=request.auth, types=chosen_types, follow=follow, terminals=sources, gone=gone
+            opening,
+            holder=request.auth,
+            types=chosen_types,
+            lifecycle=lifecycle,
+            follow=follow,
+            terminals=sources,
+            gone=gone,
         )
 
 

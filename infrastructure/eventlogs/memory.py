@@ -198,15 +198,27 @@ class MemoryEventLog:
         return session.batches[key]
 
     async def read_all(
-        self, *, after: int, sessions: Collection[SessionId] | None, limit: int, types: Collection[str] | None = None
+        self,
+        *,
+        after: int,
+        sessions: Collection[SessionId] | None,
+        limit: int,
+        types: Collection[str] | None = None,
+        lifecycle: bool = False,
     ) -> Batch:
-        chosen = self._sessions if sessions is None else {*sessions} & self._sessions.keys()
-        expired = self._expired if sessions is None else max((self._sessions[one].trimmed for one in chosen), default=0)
+        lifecycle = lifecycle or sessions is None
+        chosen = {*(sessions or ())} & self._sessions.keys()
+        expired = max([self._sessions[one].trimmed for one in chosen] + [self._expired] * lifecycle, default=0)
         if after < expired:
             raise CursorExpired(expired)
-        wanted = (event for one in chosen for event in self._sessions[one].events if event.position > after)
         events = sorted(
-            (event for event in wanted if sessions is not None or event.type in LIFECYCLE_TYPES),
+            (
+                event
+                for one, session in self._sessions.items()
+                if lifecycle or one in chosen
+                for event in session.events
+                if event.position > after and (one in chosen or event.type in LIFECYCLE_TYPES)
+            ),
             key=attrgetter("position"),
         )
         found, complete = select(events, 0, limit, types)

@@ -6,7 +6,7 @@ from typing import get_args
 from contracts.codec import encode
 from contracts.events import Event
 from domain.ids import SessionId
-from domain.ports import BATCH_BYTES, Recorded
+from domain.ports import BATCH_BYTES, Batch, Recorded
 
 _TAGS: dict[type[Event], str] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Event)}
 
@@ -42,3 +42,12 @@ def select(
             if len(found) >= limit or size >= BATCH_BYTES:
                 return found, index == len(events) - 1
     return found, True
+
+
+def join(one: Batch, other: Batch, limit: int) -> Batch:
+    """Return what two reads of the whole log found after one position, as far as both went; what both found, once."""
+    upto = min(one.upto, other.upto)
+    places = {event.position: event for event in (*one.events, *other.events) if event.position <= upto}
+    events, whole = select([places[place] for place in sorted(places)], 0, limit, None)
+    complete = whole and one.complete and other.complete and one.upto == other.upto
+    return Batch(events, upto if whole else events[-1].position, complete)

@@ -37,7 +37,7 @@ from domain.ports import (
 )
 from infrastructure.eventlogs import kept, reader
 from infrastructure.eventlogs.commit import Append, Commit, Order
-from infrastructure.eventlogs.recording import encode_events, select
+from infrastructure.eventlogs.recording import encode_events, join, select
 from infrastructure.eventlogs.schema import Durability, Run, begin_run, connect, create_file, migrate, translated
 from infrastructure.eventlogs.search import index_everything
 from infrastructure.eventlogs.tail import Tail, Tails, Watchers
@@ -191,13 +191,27 @@ class SqliteEventLog:
         return batch
 
     async def read_all(
-        self, *, after: int, sessions: Collection[SessionId] | None, limit: int, types: Collection[str] | None = None
+        self,
+        *,
+        after: int,
+        sessions: Collection[SessionId] | None,
+        limit: int,
+        types: Collection[str] | None = None,
+        lifecycle: bool = False,
     ) -> Batch:
         if sessions is None:
-            if after >= self._life.floor:
-                return self._life.read_position(after, limit, types, self._position)
-            return await self._ask(reader.read_lifecycle, after, limit, types, self._position)
-        sessions = set(sessions)
+            return await self._read_lifecycle(after, limit, types)
+        chosen = await self._read_sessions(after, set(sessions), limit, types)
+        return join(chosen, await self._read_lifecycle(after, limit, types), limit) if lifecycle else chosen
+
+    async def _read_lifecycle(self, after: int, limit: int, types: Collection[str] | None) -> Batch:
+        if after >= self._life.floor:
+            return self._life.read_position(after, limit, types, self._position)
+        return await self._ask(reader.read_lifecycle, after, limit, types, self._position)
+
+    async def _read_sessions(
+        self, after: int, sessions: set[SessionId], limit: int, types: Collection[str] | None
+    ) -> Batch:
         for session_id in sessions:
             self._refuse_quarantined(session_id)
         found = [self._tails.get(session_id) for session_id in sessions]

@@ -54,7 +54,8 @@ class House:
         chosen, gone = self.sources.choose([one.state.plan.terminal_id for one in terminals], offsets)
         assert not gone
         after = int(store.partition(".")[2] or 0)
-        return MixedSource(StoreSource(self.stage.log, None, after, types=None, resets=Counter()), chosen)
+        log = self.stage.log
+        return MixedSource(StoreSource(log, None, after, types=None, lifecycle=False, resets=Counter()), chosen)
 
 
 @asynccontextmanager

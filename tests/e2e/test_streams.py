@@ -354,6 +354,38 @@ async def test_one_stream_carries_the_lifecycle_of_all(client: Client, place: Pl
     assert set(types[1:-2]) == {"session-status"}
 
 
+@each_client
+async def test_one_stream_carries_chosen_sessions_beside_the_lifecycle_of_all_through_cuts(
+    client: Client, place: Place, http: httpx.Client, session: str
+) -> None:
+    other = new_session(http, title="not looked at")
+    begun = cursor_of_store(http)
+    with fail_after(SECONDS):
+        async with CuttingProxy(place.port, (700, 3000)).running() as proxy:
+            url = f"http://127.0.0.1:{proxy.port}/api/events?after={begun}&lifecycle=true&sessions={session}"
+            async with following(client, url, place.token) as stream:
+                await stream.until_type("caught-up")
+                ends = [end_of(prompt(http, session, f"echo {number}")) for number in range(3)]
+                run_prompt(http, other, "echo unseen")
+                for is_end in ends:
+                    await stream.until(is_end)
+                http.delete(f"/api/session/{other}")
+                await stream.until_type("session-deleted")
+
+    positions = [int(frame.id.partition(".")[2]) for frame in stream.seen if "seq" in frame.data]
+    assert len(set(positions)) == len(of_session(stream, session)) + len(of_session(stream, other))
+    assert of_session(stream, session) == history(http, session)[-len(of_session(stream, session)) :]
+    assert of_session(stream, session)[0]["type"] == "command-sent"
+    assert {event["type"] for event in of_session(stream, other)} == {"session-status", "session-deleted"}
+    assert stream.frames.count("connected") > 1
+    assert "stream-reset" not in stream.frames
+
+
+def cursor_of_store(http: httpx.Client) -> str:
+    with http.stream("GET", "/api/events") as stream:
+        return next(line.removeprefix("id: ") for line in stream.iter_lines() if line.startswith("id: "))
+
+
 @pytest.mark.parametrize("ending", ["kill", "stop"])
 @each_client
 async def test_a_stream_of_many_survives_a_restart(client: Client, ending: str, tmp_path: Path) -> None:
@@ -362,7 +394,7 @@ async def test_a_stream_of_many_survives_a_restart(client: Client, ending: str, 
     try:
         with place.client() as http, fail_after(SECONDS):
             sessions = [worked(http), worked(http)]
-            url = stream_of_many(place, f"?after=0&sessions={','.join(sessions)}")
+            url = stream_of_many(place, f"?after=0&lifecycle=true&sessions={','.join(sessions)}")
             async with following(client, url, place.token) as stream:
                 await stream.until_type("caught-up")
                 await to_thread.run_sync(getattr(server, ending))
@@ -370,6 +402,8 @@ async def test_a_stream_of_many_survives_a_restart(client: Client, ending: str, 
                 await stream.until_type("connected")
                 for session in sessions:
                     await stream.until(end_of(prompt(http, session, "echo after")))
+                made = new_session(http)
+                await stream.until(lambda frame: frame.type == "session-created" and frame.data["sessionId"] == made)
             told = [history(http, session) for session in sessions]
     finally:
         server.stop()

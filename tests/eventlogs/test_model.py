@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from typing_extensions import override
 
-from contracts.events import SessionDeleted, SessionOutput, SessionStatus
+from contracts.events import LIFECYCLE_TYPES, SessionDeleted, SessionOutput, SessionStatus
 from domain.errors import CursorExpired, SequenceConflict, SessionNotFound
 from domain.ids import SessionId
 from domain.ports import EventLog, StoredSnapshot
@@ -185,18 +185,22 @@ class EventLogMachine(RuleBasedStateMachine):
         looked = wanted[limit - 1][0] if len(wanted) > limit else None
         assert batch.upto == looked or batch.upto >= min(max(after, len(log.types)), wanted[-1][0] if wanted else after)
 
-    @rule(chosen=st.sets(sessions), after=cursors, limit=limits, types=filters)
-    def read_all(self, chosen: set[SessionId], after: int, limit: int, types: set[str] | None) -> None:
+    @rule(chosen=st.sets(sessions), after=cursors, limit=limits, types=filters, lifecycle=st.booleans())
+    def read_all(
+        self, chosen: set[SessionId], after: int, limit: int, types: set[str] | None, *, lifecycle: bool
+    ) -> None:
         found: list[tuple[SessionId, int]] = []
+        options: dict[str, Any] = {"sessions": chosen, "limit": limit, "types": types, "lifecycle": lifecycle}
         whole = after == 0
         while True:
             try:
-                batch = self.run(self.log.read_all(after=after, sessions=chosen, limit=limit, types=types))
+                batch = self.run(self.log.read_all(after=after, **options))
             except CursorExpired as error:
                 assert error.earliest > after  # noqa: PT017 - the log goes on from there
                 after, found, whole = error.earliest, [], False
                 continue
             found += [(event.session_id, event.seq) for event in batch.events]
+            assert sorted({event.position for event in batch.events}) == [event.position for event in batch.events]
             if batch.upto >= self.log.position:
                 break
             assert batch.upto > after
@@ -204,10 +208,12 @@ class EventLogMachine(RuleBasedStateMachine):
         wanted = [
             (one, seq)
             for one, seq in self.order
-            if one in chosen
+            if (one in chosen or (lifecycle and self.expected[one].types[seq - 1] in LIFECYCLE_TYPES))
             and seq > self.expected[one].earliest
             and (types is None or self.expected[one].types[seq - 1] in types)
         ]
+        if lifecycle:  # what is gone may still be told of by memory
+            found = list(dict.fromkeys(pair for pair in found[::-1] if pair in wanted))[::-1]
         assert found == wanted[len(wanted) - len(found) :]
         assert not whole or found == wanted
 

@@ -15,6 +15,7 @@ from msgspec import UNSET
 from contracts.codec import decode_event
 from contracts.events import SessionOutput, SessionStatus
 from domain.errors import BlobNotFound, CursorExpired, SequenceConflict, SessionNotFound
+from domain.ids import SessionId
 from domain.ports import BATCH_BYTES, Blob, EventLog, ListingFilter, StoredSnapshot
 from tests.eventlogs.stage import A, B, C, Owner, created, opened, read_on, seqs
 
@@ -440,6 +441,62 @@ async def test_lifecycle_of_all_sessions_is_read_without_their_output(log: Event
     assert page.upto == page.events[-1].position
     assert [event.session_id for event in typed.events] == [A, B]
     assert (len(nothing.events), nothing.upto) == (0, log.position)
+
+
+async def test_chosen_sessions_and_all_lifecycles_are_read_as_one_each_event_once(log: EventLog) -> None:
+    owners = [await created(log, one) for one in (A, B, C)]
+    for number in range(30):
+        await owners[number % 3].write("x" * number)
+        await owners[(number + 1) % 3].append(SessionStatus(status="idle"))
+    chosen = [await log.read_all(after=0, sessions=wanted, limit=200) for wanted in ([A, B], None)]
+    wanted = sorted({(event.position, event.session_id, event.seq) for batch in chosen for event in batch.events})
+
+    for limit in (1, 2, 7, 200):
+        found: list[tuple[int, SessionId, int]] = []
+        after, complete = 0, False
+        while not complete:
+            batch = await log.read_all(after=after, sessions=[B, A, B], limit=limit, lifecycle=True)
+            assert len(batch.events) <= limit
+            assert batch.upto > after
+            found += [(event.position, event.session_id, event.seq) for event in batch.events]
+            after, complete = batch.upto, batch.complete
+        assert found == wanted
+        assert after == log.position
+    assert {one for _, one, _ in wanted} == {A, B, C}
+
+
+async def test_a_filter_counts_for_lifecycles_and_chosen_sessions_alike(log: EventLog) -> None:
+    for one in (A, B):
+        owner = await created(log, one, "x")
+        await owner.append(SessionStatus(status="idle"))
+
+    async def found(sessions: list[SessionId], types: set[str]) -> list[tuple[SessionId, int]]:
+        batch = await log.read_all(after=0, sessions=sessions, limit=20, types=types, lifecycle=True)
+        assert batch.complete
+        assert batch.upto == log.position
+        return [(event.session_id, event.seq) for event in batch.events]
+
+    assert await found([A], {"session-status"}) == [(A, 3), (B, 3)]
+    assert await found([A], {"session-output", "session-created"}) == [(A, 1), (A, 2), (B, 1)]
+    assert await found([], {"session-created"}) == [(A, 1), (B, 1)]
+    assert await found([A], {"turn-started"}) == []
+
+
+async def test_lifecycles_beside_chosen_sessions_are_told_of_what_was_trimmed(log: EventLog) -> None:
+    await created(log, A, *"abc")
+    other = await created(log, B, *"abc")
+    trimmed = (await log.read(A, after=2, limit=1)).events[0].position
+    await log.trim(A, max_bytes=0, oldest=0, snapshot=StoredSnapshot(3, b""))
+
+    with pytest.raises(CursorExpired) as caught:
+        await log.read_all(after=trimmed - 1, sessions=[A], limit=5, lifecycle=True)
+    assert caught.value.earliest == trimmed
+
+    batch = await log.read_all(after=trimmed, sessions=[A], limit=5, lifecycle=True)
+    assert [(event.session_id, event.seq) for event in batch.events] == [(A, 4), (B, 1)]
+    await other.delete()  # makes up for what it takes away
+    batch = await log.read_all(after=batch.upto, sessions=[A], limit=5, lifecycle=True)
+    assert [(event.session_id, event.type) for event in batch.events] == [(B, "session-deleted")]
 
 
 async def test_many_sessions_are_told_of_trimmed_events_but_not_of_deleted_ones(log: EventLog) -> None:

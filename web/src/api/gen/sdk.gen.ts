@@ -62,7 +62,7 @@ export const getDebugMetrics = <ThrowOnError extends boolean = false>(options?: 
 });
 
 /**
- * Stream the events of chosen sessions, or the lifecycle events of all, on one connection
+ * Stream the events of chosen sessions, or the lifecycle events of all, or both, on one connection
  *
  * Beside them the output of chosen terminals, each without a gap; at the end of one comes `terminal-closed`.
  */

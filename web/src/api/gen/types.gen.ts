@@ -2548,6 +2548,10 @@ export type StreamEventsData = {
          */
         sessions?: string;
         /**
+         * `true`: the lifecycle events of all sessions too, beside the chosen ones; each event comes once.
+         */
+        lifecycle?: boolean;
+        /**
          * The output of these terminals too, separated by commas; one that the cursor does not know begins with what it shows.
          */
         terminals?: string;
