@@ -101,6 +101,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     header_seconds: Annotated[Seconds, Meta(description="How long a request's head may take.")] = 10
     body_seconds: Annotated[Seconds, Meta(description="How long a request's body may take.")] = 30
     terminals: Annotated[Positive, Meta(description="Terminals whose programs run at once.")] = 50
+    session_terminals: Annotated[
+        Positive, Meta(description="Terminals whose programs run at once in one session, its agent's among them.")
+    ] = 16
     terminal_bytes: Annotated[
         int,
         Meta(ge=2 * _MIB, le=1024 * _MIB, description="How much of each terminal's output is kept."),

@@ -180,6 +180,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             clock=clock,
             tasks=tasks,
             most=settings.terminals,
+            most_of_session=settings.session_terminals,
         )
         locks = Locks()
         agent_files = AgentFiles(owners=owners, files=files, workspace=workspace, proposals=proposals, locks=locks)

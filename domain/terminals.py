@@ -84,7 +84,7 @@ class Held:
 class Terminals:
     """All terminals of this server.
 
-    *most* is how many may run at once. For an agent: `open`, `get`, `wait`, `end`; what it opens ends with its turn.
+    *most* is how many may run at once, *most_of_session* how many of those in one session. For an agent: `open`, `get`, `wait`, `end`; what it opens ends with its turn.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Terminals:
         clock: Clock,
         tasks: TaskGroup,
         most: int,
+        most_of_session: int,
     ) -> None:
         self._host = host
         self._screens = screens
@@ -107,9 +108,10 @@ class Terminals:
         self._clock = clock
         self._tasks = tasks
         self._most = most
+        self._most_of_session = most_of_session
         self.inputs = 0
         """How often something was typed since the start."""
-        self._opening = 0
+        self._opening: list[SessionId | None] = []
         self._held: dict[str, Held] = {}
 
     async def open(self, wanted: NewTerminal) -> Terminal:
@@ -125,9 +127,8 @@ class Terminals:
             owner = await self._owners.get(wanted.session_id)
             working_dir = working_dir or owner.state.working_dir
         working_dir = await self._workspace.resolve(working_dir)
-        if self.running + self._opening >= self._most:
-            raise TerminalsFull(f"There are {self._most} terminals, as many as may run; end one.")
-        self._opening += 1
+        self._check_room(wanted.session_id)
+        self._opening.append(wanted.session_id)
         try:
             plan = TerminalPlan(
                 terminal_id=make_id(),
@@ -142,7 +143,7 @@ class Terminals:
             )
             held = Held(await self._host.open(plan))
         finally:
-            self._opening -= 1
+            self._opening.remove(wanted.session_id)
         self._held[plan.terminal_id] = held
         try:
             await self._tell_opened(plan)
@@ -179,6 +180,15 @@ class Terminals:
     def running(self) -> int:
         """How many programs run."""
         return sum(held.ended_at is None for held in self._held.values())
+
+    def _check_room(self, session_id: SessionId | None) -> None:
+        if self.running + len(self._opening) >= self._most:
+            raise TerminalsFull(f"There are {self._most} terminals, as many as may run; end one.")
+        if session_id is None:
+            return
+        of_session = sum(held.ended_at is None for held in self._of(session_id)) + self._opening.count(session_id)
+        if of_session >= self._most_of_session:
+            raise TerminalsFull(f"This session has {of_session} terminals, as many as may run in one; end one.")
 
     async def wait(self, terminal_id: str) -> TerminalState:
         """Return a terminal's state once its program is gone. Raises TerminalNotFound."""

@@ -205,6 +205,7 @@ class Stage:
             clock=clock,
             tasks=tasks,
             most=1 << 20,
+            most_of_session=1 << 20,
         )
         locks = Locks()
         agent_files = AgentFiles(owners=owners, files=files, workspace=workspace, proposals=proposals, locks=locks)

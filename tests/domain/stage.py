@@ -59,6 +59,7 @@ LIMITS = {
     "retention_ms": 1 << 40,
     "approval_ms": 60_000,
     "terminals": 50,
+    "session_terminals": 16,
 }
 
 
@@ -112,6 +113,7 @@ class Stage:
             clock=self.clock,
             tasks=tasks,
             most=limits.pop("terminals"),
+            most_of_session=limits.pop("session_terminals"),
         )
         locks = Locks()
         agent_files = AgentFiles(

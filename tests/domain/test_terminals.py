@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -57,9 +58,9 @@ class House:
 
 @asynccontextmanager
 async def housed(
-    programs: FakeTerminals | None = None, log: FaultyEventLog | None = None, most: int = 50
+    programs: FakeTerminals | None = None, log: FaultyEventLog | None = None, **limits: int
 ) -> AsyncIterator[House]:
-    async with staged(log=log, programs=programs, terminals=most) as stage:
+    async with staged(log=log, programs=programs, **limits) as stage:
         house = House(stage)
         await stage.sessions.recover()
         await house.terminals.recover()
@@ -139,7 +140,7 @@ async def test_a_mode_that_no_terminal_has_and_a_session_that_is_not_there_open_
 
 
 async def test_no_more_run_at_once_than_are_allowed() -> None:
-    async with housed(most=2) as house:
+    async with housed(terminals=2) as house:
         first = await house.open()
         await house.open()
         with pytest.raises(TerminalsFull):
@@ -151,7 +152,7 @@ async def test_no_more_run_at_once_than_are_allowed() -> None:
 
 
 async def test_those_that_are_being_opened_count_too() -> None:
-    async with housed(most=1) as house:
+    async with housed(terminals=1) as house:
         go = Signal()
         house.programs.before_open = go.wait
         async with create_task_group() as tasks:
@@ -160,6 +161,27 @@ async def test_those_that_are_being_opened_count_too() -> None:
             with pytest.raises(TerminalsFull):
                 await house.open()
             go.set()
+
+
+async def test_one_session_takes_no_more_than_its_share() -> None:
+    async with housed(session_terminals=2) as house:
+        greedy, modest = await house.stage.open(), await house.stage.open()
+        go = Signal()
+        house.programs.before_open = go.wait
+        async with create_task_group() as tasks:
+            tasks.start_soon(house.open, greedy)
+            tasks.start_soon(partial(house.open, greedy, owner="agent", command=["make"]))
+            await turns(5)
+            with pytest.raises(TerminalsFull, match="This session has 2 terminals"):
+                await house.open(greedy)
+            go.set()
+        await house.open(modest)
+        await house.open()
+        with pytest.raises(TerminalsFull, match="This session has 2 terminals"):
+            await house.open(greedy, owner="agent", command=["make"])
+        house.programs.opened[0].exit()
+
+        await house.open(greedy)
 
 
 async def test_a_terminal_that_the_log_does_not_take_is_ended_at_once() -> None:
