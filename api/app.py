@@ -12,6 +12,7 @@ from api.parameters import StrictRequest
 from api.problems import answer
 from api.routes import (
     access,
+    agents,
     approvals,
     blobs,
     context,
@@ -77,6 +78,7 @@ def create_litestar(services: Services | None = None, routes: tuple[ControllerRo
             terminals.OpenedTerminal,
             terminals.OneTerminal,
             service.Service,
+            agents.Agents,
             *access.ROUTES,
             *approvals.ROUTES,
             *legacy.ROUTES,

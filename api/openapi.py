@@ -195,6 +195,7 @@ _TAGS = {
     "terminals": "Terminals, which outlive the server.",
     "events": "What happens, as streams and as history.",
     "access": "Credentials.",
+    "agents": "What a session's mode may name.",
     "service": "The server itself.",
     "legacy": "The addresses of the server before this one, for clients that have not moved yet.",
 }

@@ -41,6 +41,13 @@ SessionIdParameter = Annotated[str, PathParameter(name="sessionId", pattern=ID_P
 PlanIdParameter = Annotated[str, PathParameter(name="planId", pattern=ID_PATTERN, description="A plan.")]
 BlobIdParameter = Annotated[str, PathParameter(name="blobId", pattern=ID_PATTERN, description="A large body.")]
 ProjectIdParameter = Annotated[str, PathParameter(name="projectId", pattern=ID_PATTERN, description="A project.")]
+AgentModeParameter = Annotated[str, PathParameter(name="mode", description="An agent's mode.")]
+AgentWorkingDir = Annotated[
+    str,
+    QueryParameter(
+        name="workingDir", max_length=4096, description="A directory under a workspace root; by default the first root."
+    ),
+]
 LastEventId = Annotated[
     str,
     HeaderParameter(

@@ -18,6 +18,7 @@ from api.settings import Settings
 from contracts.views import Agent as AgentProfile
 from domain.access import FailedAttempts
 from domain.agent_files import AgentFiles
+from domain.agents import Agents
 from domain.approvals import Approvals
 from domain.commands import Commands
 from domain.contexts import Contexts
@@ -38,6 +39,7 @@ from domain.retention import Retention
 from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
+from domain.terminals import Limits as TerminalLimits
 from domain.terminals import Terminals
 from domain.turns import Turns
 from infrastructure.agents.launcher import ProfileLauncher
@@ -179,8 +181,7 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             workspace=workspace,
             clock=clock,
             tasks=tasks,
-            most=settings.terminals,
-            most_of_session=settings.session_terminals,
+            limits=TerminalLimits(in_all=settings.terminals, in_session=settings.session_terminals),
         )
         locks = Locks()
         agent_files = AgentFiles(owners=owners, files=files, workspace=workspace, proposals=proposals, locks=locks)
@@ -194,14 +195,15 @@ async def open_core(settings: Settings, data_dir: DataDir) -> AsyncIterator[Core
             workshop=Workshop(agent_files, terminals),
             tasks=tasks,
         )
+        agents = Agents(log=log, launcher=launcher, workspace=workspace)
         sessions = Sessions(
             log=log,
             owners=owners,
             turns=turns,
-            launcher=launcher,
             workspace=workspace,
             places=places,
             terminals=terminals,
+            agents=agents,
             limits=Limits(prompt_bytes=settings.prompt_bytes, queue=settings.queue),
         )
         commands = Commands(owners=owners, turns=turns, rules=rules, launcher=launcher, tasks=tasks)

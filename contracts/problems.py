@@ -9,6 +9,7 @@ from contracts.events import ApprovalOutcome, Identifier
 PROBLEM_JSON = "application/problem+json"
 
 Code = Literal[
+    "agent-session-taken",
     "agent-unavailable",
     "answer-gone",
     "approval-answered",
@@ -30,6 +31,7 @@ Code = Literal[
     "input-gap",
     "input-refused",
     "internal-error",
+    "invalid-agent-session",
     "invalid-body",
     "invalid-context",
     "invalid-cursor",

@@ -25,6 +25,7 @@ Title = Annotated[str, Meta(max_length=200, pattern=LINE_PATTERN)]
 Mode = Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE_PATTERN, examples=["shell"])]
 Path = Annotated[str, Meta(min_length=1, max_length=4096, pattern=LINE_PATTERN)]
 ProjectName = Annotated[str, Meta(min_length=1, max_length=80, pattern=LINE_PATTERN)]
+AgentSessionId = Annotated[str, Meta(min_length=1, max_length=500, pattern=LINE_PATTERN)]
 Isolation = Literal["none", "worktree"]
 OperationPath = Annotated[str, Meta(min_length=1, max_length=4096, pattern=LINE_PATTERN, examples=["src/app.py"])]
 OperationText = Annotated[str, Meta(pattern=TEXT_PATTERN)]
@@ -48,6 +49,13 @@ class CreateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     title: Title | UnsetType = UNSET
     project_id: Identifier | UnsetType = UNSET
     isolation: Isolation = "none"
+    agent_session_id: (
+        Annotated[
+            AgentSessionId,
+            Meta(description="A conversation that the agent had elsewhere, to go on with."),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class UpdateSession(Request, frozen=True, kw_only=True, forbid_unknown_fields=True):

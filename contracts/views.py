@@ -377,6 +377,22 @@ class AgentList(View, frozen=True, kw_only=True):
     agents: list[Agent]
 
 
+class AgentSession(View, frozen=True, kw_only=True):
+    """A conversation that an agent remembers. ``sessionId`` is the session that goes on with it, where there is one."""
+
+    agent_session_id: str
+    title: str
+    updated_at: Milliseconds | UnsetType = UNSET
+    session_id: Identifier | UnsetType = UNSET
+
+
+class AgentSessionList(View, frozen=True, kw_only=True):
+    """What an agent remembers of a directory, the newest first."""
+
+    working_dir: str
+    agent_sessions: list[AgentSession]
+
+
 class Project(View, frozen=True, kw_only=True):
     """A directory that groups sessions."""
 

@@ -19,6 +19,8 @@ PEERS_REMEMBERED = 1024
 # What the holder of any credential may do about itself.
 _OWN_PATHS = frozenset({"/api/whoami", "/api/logout"})
 _TERMINAL_PATH = re.compile(r"/api/terminals?(?:/|\Z)").match
+# It starts an agent, which its holder could not do otherwise.
+_AGENT_SESSIONS_PATH = re.compile(r"/+api/+agents/+[^/]+/+sessions/*\Z").match
 _SESSION_PATH = re.compile(r"/api/session/([^/]+)(?:/|\Z)").match
 
 
@@ -43,13 +45,15 @@ def require_access(principal: Principal, *, method: str, path: str) -> None:
     """Let a request pass if the principal's scope covers its route; a WebSocket counts as an unsafe method.
 
     Raises NotFound for what a token of one session may not know of, and SessionNotFound as for a session that does
-    not exist; InsufficientScope for an unsafe request of a read-only token.
+    not exist; InsufficientScope for a request of a read-only token that is unsafe, or starts an agent.
     """
     if principal.scope == "full" or path in _OWN_PATHS:
         return
     if principal.scope == "read":
         if method not in SAFE_METHODS:
             raise InsufficientScope("This token may only read. Use a token of the scope `full`.")
+        if _AGENT_SESSIONS_PATH(path):
+            raise InsufficientScope("This starts an agent. Use a token of the scope `full`.")
         return
     if _TERMINAL_PATH(path):  # which of them, `Terminals.visible` decides
         if method not in SAFE_METHODS:

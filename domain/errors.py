@@ -5,8 +5,10 @@ TowpathError
 │             PlanNotFound, ApprovalNotFound, RuleNotFound, TerminalNotFound
 ├── Invalid: InvalidSessionId, InvalidCursor, InvalidParameter, InvalidPrompt, InvalidContext, PromptTooLarge,
 │            InvalidAnswer, ContradictoryAnswer (one of them), UnknownMode, InvalidWorkingDir, OutsideRoots,
-│            IsolationUnavailable, InvalidPath, PathOutside, InvalidOperation, PlanTooLarge, UploadTooLarge, KeyReused
-├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable, PlanOver, PlanConflict, ApprovalOver, NotEditable
+│            IsolationUnavailable, InvalidAgentSession, InvalidPath, PathOutside, InvalidOperation, PlanTooLarge,
+│            UploadTooLarge, KeyReused
+├── Conflict: TurnOver, SessionBusy, QueueFull, NotForkable, AgentSessionTaken, PlanOver, PlanConflict,
+│             ApprovalOver, NotEditable
 ├── TerminalOver, TerminalsFull, InputGap, InputRefused
 ├── RuleConfigured
 ├── AnswerGone
@@ -108,6 +110,10 @@ class InvalidSessionId(Invalid):
 
 class InvalidCursor(Invalid):
     """A cursor is not of the form ``<epoch>.<seq>`` or ``0``."""
+
+
+class InvalidAgentSession(Invalid):
+    """A session can't be that of this agent: the agent does not know it, or not there."""
 
 
 class InvalidParameter(Invalid):
@@ -228,6 +234,10 @@ class QueueFull(Conflict):
 
 class NotForkable(Conflict):
     """What was asked for is not in the session's log: it is not there yet, or no longer, or too much."""
+
+
+class AgentSessionTaken(Conflict):
+    """A session goes on with this conversation already, or is about to."""
 
 
 class PlanOver(Conflict):

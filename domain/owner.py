@@ -116,9 +116,19 @@ class Owner:
         """Make a session with its first events; it exists when the awaitable returns."""
         first = replace(created, session_id=session_id, seq=1, timestamp=clock.now())
         owner = cls(begin(first), log=log, clock=clock, outcomes=outcomes)
-        stamped, owner.state = owner._fold(rest)
-        events = [first, *stamped]
-        return owner, log.append(session_id, events, expected_seq=0, listing=listing(owner.state), receipt=take())
+        fitting, bodies = fit(rest)
+        stamped, owner.state = owner._fold(fitting)
+        durable = log.append(
+            session_id,
+            [first, *stamped],
+            expected_seq=0,
+            listing=listing(owner.state),
+            snapshot=encode(owner.state) if owner.state.seq >= SNAPSHOT_EVENTS else None,
+            blobs=bodies,
+            texts=owner.texts.take(stamped, lambda blob_id: _whole(bodies, blob_id)),
+            receipt=take(),
+        )
+        return owner, durable
 
     @property
     def at_rest(self) -> bool:

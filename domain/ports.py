@@ -75,6 +75,7 @@ class Listing(Struct, frozen=True, kw_only=True, gc=False):
     project_id: str | UnsetType = UNSET
     origin: Origin | UnsetType = UNSET
     agent_mode: str | UnsetType = UNSET
+    agent_session_id: str | UnsetType = UNSET
     pid: int | UnsetType = UNSET
     process_started_at: int | UnsetType = UNSET
 
@@ -790,6 +791,14 @@ class Desk(Protocol):
         """End a terminal's program; its output stays readable for a while. Raises TerminalNotFound."""
 
 
+class AgentSession(Struct, frozen=True, kw_only=True):
+    """A conversation that an agent remembers, by its own id. ``updated_at`` is in milliseconds since the Unix epoch."""
+
+    agent_session_id: str
+    title: str
+    updated_at: int | None
+
+
 class Agent(Protocol):
     """One session's agent: a program, or a shell."""
 
@@ -834,6 +843,19 @@ class AgentLauncher(Protocol):
 
     def launch(self, session_id: SessionId, *, mode: str, working_dir: str, desk: Desk) -> Agent:
         """Return the session's agent; nothing is started before its first turn. Raises UnknownMode."""
+
+    async def sessions(self, mode: str, *, working_dir: str) -> Sequence[AgentSession]:
+        """Return the conversations that an agent remembers of a directory, the newest first, wherever they were held.
+
+        The agent is started for that, and ended. Raises UnknownMode, AgentUnavailable, and as `Workspace.resolve`.
+        """
+
+    async def recall(self, mode: str, *, working_dir: str, agent_session_id: str) -> Sequence[Event]:
+        """Return what was said in such a conversation, as whole turns; nothing where the agent can only go on with it.
+
+        The agent is started for that, and ended. Raises InvalidAgentSession for one that it does not know, and as
+        `sessions` does.
+        """
 
 
 class Clock(Protocol):

@@ -70,12 +70,15 @@ def accepted(sent: CommandSent, *, started: bool) -> PromptAccepted:
 
 
 def first_title(state: SessionState, request: SubmitPrompt) -> Sequence[Event]:
-    """Return what gives a session without a title one: its first prompt's first line."""
-    line = "".join(c if c.isprintable() else " " for c in next(iter(request.command.strip().splitlines()), "")).strip()
-    if state.title or not line:
-        return ()
-    short = line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"
-    return (SessionUpdated(title=short),)
+    """Return what gives a session without a title one."""
+    title = "" if state.title else title_of(request.command)
+    return (SessionUpdated(title=title),) if title else ()
+
+
+def title_of(prompt: str) -> str:
+    """Return the title that a first prompt gives: its first line."""
+    line = "".join(c if c.isprintable() else " " for c in next(iter(prompt.strip().splitlines()), "")).strip()
+    return line if len(line) <= TITLE_CHARACTERS else line[: TITLE_CHARACTERS - 1] + "…"
 
 
 def _given(

@@ -16,18 +16,17 @@ from contracts.events import (
     TurnCompleted,
 )
 from contracts.requests import CreateSession, SubmitPrompt, UpdateSession
+from domain.agents import Agents
 from domain.contexts import check_files, find_bodies
 from domain.errors import (
-    AgentUnavailable,
     SessionNotFound,
     TurnNotFound,
     TurnOver,
-    UnknownMode,
 )
 from domain.ids import SessionId, TurnId, make_id
 from domain.owners import Owners
 from domain.places import Places
-from domain.ports import AgentLauncher, EventLog, Workspace
+from domain.ports import EventLog, Workspace
 from domain.prompts import accepted, check_prompt, check_room, command_sent, first_title
 from domain.reading import session_view
 from domain.terminals import Terminals
@@ -52,39 +51,49 @@ class Sessions:
         log: EventLog,
         owners: Owners,
         turns: Turns,
-        launcher: AgentLauncher,
         workspace: Workspace,
         places: Places,
         terminals: Terminals,
+        agents: Agents,
         limits: Limits,
     ) -> None:
         self._log = log
         self._owners = owners
         self._turns = turns
-        self._launcher = launcher
         self._places = places
         self._workspace = workspace
         self._terminals = terminals
+        self._agents = agents
         self._limits = limits
 
     async def open(self, request: CreateSession) -> views.Session:
         """Make a session.
 
         Raises UnknownMode, AgentUnavailable, ProjectNotFound, InvalidWorkingDir, OutsideRoots, IsolationUnavailable,
-        GitFailed, LogFull.
+        InvalidAgentSession, AgentSessionTaken, GitFailed, LogFull.
         """
         self._turns.refuse_while_draining()
-        self._check_mode(request.mode)
+        self._agents.check(request.mode)
         session_id = SessionId(make_id())
         source = await self._places.resolve(request.working_dir, request.project_id)
+        with self._agents.taking(request, session_id):
+            return await self._open(session_id, source, request)
+
+    async def _open(self, session_id: SessionId, source: str, request: CreateSession) -> views.Session:
         async with self._places.opened(session_id, source, request.isolation) as working_dir:
+            told = await self._agents.recall(request, working_dir)
             self._places.check(request.project_id)
             title = "" if request.title is UNSET else request.title
             created = SessionCreated(
                 mode=request.mode, working_dir=working_dir, title=title, project_id=request.project_id
             )
-            await self._owners.create(session_id, created, SessionStatus(status="idle"))
+            await self._owners.create(session_id, created, *told, SessionStatus(status="idle"))
         return await self._view(session_id)
+
+    async def earlier(self, mode: str, working_dir: str | None) -> views.AgentSessionList:
+        """List the conversations that an agent remembers of a directory. Raises Draining, and as `Agents.find`."""
+        self._turns.refuse_while_draining()
+        return await self._agents.find(mode, working_dir)
 
     async def submit(self, session_id: SessionId, request: SubmitPrompt) -> views.PromptAccepted:
         """Take a prompt: it is in the log when this returns.
@@ -207,15 +216,6 @@ class Sessions:
                 return True
             after = batch.upto
         return False
-
-    def _check_mode(self, mode: str) -> None:
-        profiles = {profile.mode: profile for profile in self._launcher.profiles()}
-        profile = profiles.get(mode)
-        if profile is None:
-            known = ", ".join(sorted(profiles))
-            raise UnknownMode(f"There is no mode {mode!r}; GET /api/agents lists them: {known}.", member="$.mode")
-        if not profile.available:
-            raise AgentUnavailable(f"The mode {mode!r} can't be used here: {profile.reason}")
 
     async def _view(self, session_id: SessionId) -> views.Session:
         head = await self._log.head(session_id)

@@ -290,6 +290,7 @@ def listing(state: SessionState) -> Listing:
         project_id=state.project_id,
         origin=state.origin,
         agent_mode=state.agent_mode,
+        agent_session_id=state.agent_session_id,
         pid=state.pid,
         process_started_at=state.process_started_at,
     )

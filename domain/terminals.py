@@ -38,6 +38,13 @@ ENDED_KEPT = 50
 ENDED_KEPT_MS = 24 * 60 * 60 * 1000
 
 
+class Limits(Struct, frozen=True, kw_only=True):
+    """How many terminals may run at once."""
+
+    in_all: int
+    in_session: int
+
+
 class NewTerminal(Struct, frozen=True, kw_only=True):
     """What to open. Without ``command`` it is the user's shell, and ``mode`` says so.
 
@@ -84,7 +91,7 @@ class Held:
 class Terminals:
     """All terminals of this server.
 
-    *most* is how many may run at once, *most_of_session* how many of those in one session. For an agent: `open`, `get`, `wait`, `end`; what it opens ends with its turn.
+    For an agent: `open`, `get`, `wait`, `end`; what it opens ends with its turn.
     """
 
     def __init__(
@@ -97,8 +104,7 @@ class Terminals:
         workspace: Workspace,
         clock: Clock,
         tasks: TaskGroup,
-        most: int,
-        most_of_session: int,
+        limits: Limits,
     ) -> None:
         self._host = host
         self._screens = screens
@@ -107,8 +113,7 @@ class Terminals:
         self._workspace = workspace
         self._clock = clock
         self._tasks = tasks
-        self._most = most
-        self._most_of_session = most_of_session
+        self._limits = limits
         self.inputs = 0
         """How often something was typed since the start."""
         self._opening: list[SessionId | None] = []
@@ -182,12 +187,12 @@ class Terminals:
         return sum(held.ended_at is None for held in self._held.values())
 
     def _check_room(self, session_id: SessionId | None) -> None:
-        if self.running + len(self._opening) >= self._most:
-            raise TerminalsFull(f"There are {self._most} terminals, as many as may run; end one.")
+        if self.running + len(self._opening) >= self._limits.in_all:
+            raise TerminalsFull(f"There are {self._limits.in_all} terminals, as many as may run; end one.")
         if session_id is None:
             return
         of_session = sum(held.ended_at is None for held in self._of(session_id)) + self._opening.count(session_id)
-        if of_session >= self._most_of_session:
+        if of_session >= self._limits.in_session:
             raise TerminalsFull(f"This session has {of_session} terminals, as many as may run in one; end one.")
 
     async def wait(self, terminal_id: str) -> TerminalState:

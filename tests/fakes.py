@@ -9,7 +9,15 @@ from anyio.lowlevel import checkpoint
 from msgspec.structs import replace
 from typing_extensions import override
 
-from contracts.events import AgentMessage, SessionOutput, SessionStatus
+from contracts.events import (
+    AgentMessage,
+    CommandSent,
+    Event,
+    SessionOutput,
+    SessionStatus,
+    TurnCompleted,
+    TurnStarted,
+)
 from contracts.views import Agent as AgentProfile
 from contracts.views import Changes, FileName, FileNames
 from domain.errors import (
@@ -17,6 +25,7 @@ from domain.errors import (
     FilesChanged,
     InputGap,
     InputRefused,
+    InvalidAgentSession,
     InvalidWorkingDir,
     IsolationUnavailable,
     LogFull,
@@ -28,9 +37,10 @@ from domain.errors import (
     UnknownMode,
     WorktreeNotFound,
 )
-from domain.ids import SessionId, make_epoch
+from domain.ids import SessionId, make_epoch, make_id
 from domain.ports import (
     Agent,
+    AgentSession,
     Asking,
     Change,
     Clock,
@@ -293,6 +303,7 @@ class FakeLauncher:
     def __init__(self, play: Play = answer) -> None:
         self.play = play
         self.agents: list[FakeAgent] = []
+        self.visits = 0
 
     def profiles(self) -> Sequence[AgentProfile]:
         return [
@@ -307,6 +318,25 @@ class FakeLauncher:
             raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
         self.agents.append(FakeAgent(self.play, desk))
         return self.agents[-1]
+
+    async def sessions(self, mode: str, *, working_dir: str) -> Sequence[AgentSession]:
+        del mode
+        self.visits += 1
+        return [AgentSession(agent_session_id=one, title=one, updated_at=1) for one in self.remembered(working_dir)]
+
+    async def recall(self, mode: str, *, working_dir: str, agent_session_id: str) -> Sequence[Event]:
+        del mode
+        self.visits += 1
+        if agent_session_id not in self.remembered(working_dir):
+            raise InvalidAgentSession("It remembers no such session.", member="$.agentSessionId")
+        return self.remembered(working_dir)[agent_session_id]
+
+    def remembered(self, working_dir: str) -> Mapping[str, Sequence[Event]]:
+        """By its own id: what the writer remembers of a directory."""
+        turn = make_id()
+        said = AgentMessage(turn_id=turn, message_id=make_id(), text=f"We are in {working_dir}.")
+        asked = CommandSent(turn_id=turn, command="Where are we?", delivery="queue")
+        return {"before": [asked, TurnStarted(turn_id=turn), said, TurnCompleted(turn_id=turn, stop_reason="end")]}
 
     @property
     def agent(self) -> FakeAgent:

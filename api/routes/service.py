@@ -1,4 +1,4 @@
-"""The server itself: health, agents, metrics."""
+"""The server itself: health, metrics."""
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
@@ -9,7 +9,7 @@ from contracts import views
 
 
 class Service(Controller):
-    """Whether the server is well, what it can run, what it has done."""
+    """Whether the server is well, and what it has done."""
 
     tags = ("service",)
 
@@ -22,11 +22,6 @@ class Service(Controller):
     async def get_readiness(self) -> views.Health:
         """Answer once the log is open and what a crash left is put right: nothing is served before that."""
         return views.Health()
-
-    @get("/api/agents", operation_id="listAgents")
-    async def list_agents(self, services: NamedDependency[Services]) -> views.AgentList:
-        """List the agent profiles: what a session's mode may name."""
-        return views.AgentList(agents=list(services.launcher.profiles()))
 
     @get("/metrics", operation_id="getMetrics", media_type="text/plain")
     async def get_metrics(self, services: NamedDependency[Services]) -> Response[bytes]:

@@ -17,8 +17,9 @@ from msgspec import ValidationError
 from contracts.events import SessionError, SessionStatus, StopReason
 from domain.errors import AgentUnavailable, Invalid
 from domain.ports import Desk, Turn, TurnEnd
+from infrastructure.agents.acp_program import PromptCapabilities
 from infrastructure.agents.acp_prompt import prompt_blocks
-from infrastructure.agents.acp_session import AcpSession, PromptCapabilities
+from infrastructure.agents.acp_session import AcpSession
 from infrastructure.agents.connection import ProgramGone, Refused
 from infrastructure.agents.profiles import Profile
 from infrastructure.agents.updates import turn_usage
@@ -165,7 +166,7 @@ class AcpAgent:
             await session.take_mode()
             if work.stop.is_set():
                 return TurnEnd(stop_reason="cancelled")
-            can = session.capabilities.prompt_capabilities or PromptCapabilities()
+            can = session.program.capabilities.prompt_capabilities or PromptCapabilities()
             told = await session.prompt(prompt_blocks(turn, can))
             return await self._end(told, work)
         except ProgramGone:

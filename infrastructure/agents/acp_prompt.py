@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from domain.ports import Given, GivenBlob, GivenFile, GivenText, Turn
-from infrastructure.agents.acp_session import PromptCapabilities
+from infrastructure.agents.acp_program import PromptCapabilities
 
 AGAIN = (
     "(The connection was lost while you were at work on this. Go on where you stopped, and do not repeat what is done.)"

@@ -3,91 +3,41 @@
 What it tells becomes events (updates.py), what it asks is answered (asking.py), over a connection.py.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from anyio import fail_after
-from msgspec import UNSET, Struct, ValidationError, convert, field
+from msgspec import UNSET, ValidationError, convert, field
 
 from contracts.events import Event, SessionError, SessionOutput, SessionUpdated
 from domain.errors import AgentUnavailable
 from domain.ports import Desk
+from infrastructure.agents.acp_program import AcpProgram, Theirs
 from infrastructure.agents.asking import Answers
 from infrastructure.agents.connection import Connection, Refused
 from infrastructure.agents.profiles import Profile
 from infrastructure.agents.updates import Translation
-from infrastructure.agents.wire import AUTH_REQUIRED, INVALID_PARAMS, Junk, Notification
+from infrastructure.agents.wire import INVALID_PARAMS, Junk, Notification
 from infrastructure.processes.process import Process
 
-logger = logging.getLogger(__name__)
-
-PROTOCOL_VERSION = 1
 LINES_TOLD = 20
 ERRORS_CHARACTERS = 64 * 1024
 CHOICES_SHOWN = 20
 
 
-class _Theirs(Struct, frozen=True, rename="camel"):
-    """Base of what agents answer. They may add members, and write null for what is absent."""
-
-
-class PromptCapabilities(_Theirs, frozen=True):
-    """What a prompt may hold beside text."""
-
-    image: bool = False
-    embedded_context: bool = False
-
-
-class SessionCapabilities(_Theirs, frozen=True):
-    """What can be done with sessions: whatever is not null."""
-
-    resume: Any = None
-    fork: Any = None
-    close: Any = None
-
-
-class Capabilities(_Theirs, frozen=True):
-    """What an agent can do."""
-
-    load_session: bool = False
-    prompt_capabilities: PromptCapabilities | None = None
-    session_capabilities: SessionCapabilities | None = None
-
-
-class AuthMethod(_Theirs, frozen=True):
-    """A way to log in."""
-
-    id: str
-    name: str = ""
-    description: str | None = None
-    type: str = "agent"
-    vars: list[Mapping[str, Any]] = field(default_factory=list)
-
-
-class Initialized(_Theirs, frozen=True):
-    """The agent's side of the handshake."""
-
-    protocol_version: int
-    agent_capabilities: Capabilities | None = None
-    auth_methods: list[AuthMethod] | None = None
-    agent_info: Mapping[str, Any] | None = None
-
-
-class Mode(_Theirs, frozen=True):
+class Mode(Theirs, frozen=True):
     """A mode of the agent's own."""
 
     id: str
 
 
-class Modes(_Theirs, frozen=True):
+class Modes(Theirs, frozen=True):
     """The modes, and which it is in."""
 
     current_mode_id: str
     available_modes: list[Mode] = field(default_factory=list)
 
 
-class Setting(_Theirs, frozen=True):
+class Setting(Theirs, frozen=True):
     """A setting; one of the category ``mode`` stands for the modes."""
 
     id: str
@@ -95,7 +45,7 @@ class Setting(_Theirs, frozen=True):
     current_value: Any = None
 
 
-class Opened(_Theirs, frozen=True):
+class Opened(Theirs, frozen=True):
     """A session, made or taken up again."""
 
     session_id: str = ""
@@ -110,15 +60,13 @@ class AcpSession:
         self, process: Process, *, profile: Profile, desk: Desk, environment: Mapping[str, str], working_dir: str
     ) -> None:
         self.session_id = ""
-        self.capabilities = Capabilities()
         self.connection = Connection(process, self)
+        self.program = AcpProgram(self.connection, profile=profile, environment=environment)
         self.translation = Translation()
         self._profile = profile
         self._desk = desk
-        self._environment = environment
         self._working_dir = working_dir
         self._answers = Answers(desk=desk, translation=self.translation, title=profile.title, hidden=profile.hide)
-        self._methods: Sequence[AuthMethod] = ()
         self._setting: Setting | None = None
         self._modes: Modes | None = None
         self._told_lines = 0
@@ -128,18 +76,9 @@ class AcpSession:
         """Shake hands and open the session. Raises AgentUnavailable, ProgramGone."""
         self.begin(turn_id)
         try:
-            with fail_after(self._profile.start_seconds):
-                await self._initialize()
-                await self._open()
-        except TimeoutError:
-            raise AgentUnavailable(
-                f"{self._profile.title} did not answer within {self._profile.start_seconds:g} s of its start."
-                f"{self.last_words}"
-            ) from None
-        except Refused as error:
-            raise AgentUnavailable(f"{self._profile.title} refused to start a session: {error}.") from error
-        except ValidationError as error:
-            raise AgentUnavailable(f"{self._profile.title} answered what nobody understands: {error}.") from error
+            await self.program.begin(self._profile.start_seconds, self._open)
+        except AgentUnavailable as error:
+            raise AgentUnavailable(f"{error}{self.last_words}") from error
 
     def begin(self, turn_id: str) -> None:
         """Begin a turn: what is told from now on belongs to it."""
@@ -195,8 +134,8 @@ class AcpSession:
 
     async def fork(self, working_dir: str) -> str | None:
         """Return the id of a copy of the session. Raises ProgramGone, Refused, ValidationError."""
-        can = self.capabilities.session_capabilities
-        if can is None or can.fork is None:
+        can = self.program.capabilities.sessions
+        if can.fork is None:
             return None
         self.translation.replaying = True
         try:
@@ -261,23 +200,6 @@ class AcpSession:
 
     # How it begins
 
-    async def _initialize(self) -> None:
-        hidden = self._profile.hide
-        can = {
-            "fs": {name: name not in hidden for name in ("readTextFile", "writeTextFile")},
-            "terminal": "terminal" not in hidden,
-        }
-        about = {"name": "towpath", "title": "Towpath", "version": "1"}
-        params = {"protocolVersion": PROTOCOL_VERSION, "clientCapabilities": can, "clientInfo": about}
-        told = convert(await self.connection.request("initialize", params), Initialized)
-        if told.protocol_version != PROTOCOL_VERSION:
-            raise AgentUnavailable(
-                f"{self._profile.title} speaks version {told.protocol_version} of the Agent Client Protocol, "
-                f"and Towpath version {PROTOCOL_VERSION}: install a release of it that does too."
-            )
-        self.capabilities = told.agent_capabilities or Capabilities()
-        self._methods = told.auth_methods or ()
-
     async def _open(self) -> None:
         known = self._desk.agent_session_id
         lost = await self._take_up(known) if known is not None else ""
@@ -299,15 +221,15 @@ class AcpSession:
 
     async def _take_up(self, session_id: str) -> str:
         """Go on with an earlier session, by resuming or else by loading it; return why that can't be."""
-        can = self.capabilities.session_capabilities
-        methods = ["session/resume"] if can is not None and can.resume is not None else []
-        methods += ["session/load"] if self.capabilities.load_session else []
+        can = self.program.capabilities
+        methods = ["session/resume"] if can.sessions.resume is not None else []
+        methods += ["session/load"] if can.load_session else []
         reason = "it can't take up sessions"
         for method in methods:
             self.translation.replaying = True
             try:
                 params = {"sessionId": session_id, "cwd": self._working_dir, "mcpServers": []}
-                answered = await self._authenticated(method, params)
+                answered = await self.program.call(method, params)
                 self.session_id = session_id
                 self._note(convert(answered or {}, Opened))
             except Refused as error:
@@ -319,38 +241,7 @@ class AcpSession:
         return reason
 
     async def _new(self) -> Opened:
-        return convert(await self._authenticated("session/new", {"cwd": self._working_dir, "mcpServers": []}), Opened)
-
-    async def _authenticated(self, method: str, params: Mapping[str, Any]) -> Any:
-        """Call a method; log in with a key that the agent was given, if it asks for that."""
-        try:
-            return await self.connection.request(method, params)
-        except Refused as error:
-            if error.code != AUTH_REQUIRED:
-                raise
-            for one in filter(self._has_key, self._methods):
-                try:
-                    await self.connection.request("authenticate", {"methodId": one.id})
-                    return await self.connection.request(method, params)
-                except Refused:
-                    logger.info("the mode %s does not take the login %s", self._profile.mode, one.id)
-            raise AgentUnavailable(self._login_advice()) from error
-
-    def _has_key(self, method: AuthMethod) -> bool:
-        """Say whether a way to log in takes a key that is there; every other one takes a human."""
-        if method.type == "env_var":
-            names = [variable.get("name") for variable in method.vars]
-            return bool(names) and all(name in self._environment for name in names)
-        keyed = "api-key" in method.id.lower().replace("_", "-")
-        return keyed and any(name.endswith("_API_KEY") for name in self._environment)
-
-    def _login_advice(self) -> str:
-        ways = "; ".join(one.name or one.id for one in self._methods[:CHOICES_SHOWN])
-        return (
-            f"{self._profile.title} wants a login{f' ({ways})' if ways else ''}: log in once with its own program, as "
-            "the user that the server runs as, or give the server its key and let that pass with `env` in "
-            f"[agents.{self._profile.mode}]."
-        )
+        return convert(await self.program.call("session/new", {"cwd": self._working_dir, "mcpServers": []}), Opened)
 
     def _note(self, opened: Opened) -> None:
         """Take note of the modes that an answer names."""

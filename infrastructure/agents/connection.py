@@ -146,12 +146,12 @@ class Connection:
         """Tell the program something. Raises ProgramGone."""
         await self._send(notification(method, params))
 
-    async def close(self, *, politely: bool) -> None:
+    async def close(self, *, politely: bool, eof_seconds: float = EOF_SECONDS) -> None:
         """End the program and all that it started; returns when nothing is left, even when cancelled."""
         with CancelScope(shield=True):
             if politely and self.process.stdin is not None:
                 self.process.stdin.close()
-                with move_on_after(EOF_SECONDS):
+                with move_on_after(eof_seconds):
                     await self.over.wait()
             if not self.over.is_set():
                 with suppress(ProcessesRemain):

@@ -1,24 +1,30 @@
 """The agent profiles, and how each becomes an agent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_urlsafe
+from typing import TypeVar
 
 from anyio import CapacityLimiter, create_task_group
 from anyio.abc import TaskGroup
 from msgspec import UNSET
 
+from contracts.events import Event
 from contracts.views import Agent as AgentProfile
 from domain.errors import UnknownMode
 from domain.ids import SessionId
-from domain.ports import Agent, Desk
+from domain.ports import Agent, AgentSession, Desk
 from infrastructure.agents.acp import AcpAgent
 from infrastructure.agents.introduction import Introduction, introduce
 from infrastructure.agents.profiles import Profile
 from infrastructure.agents.shell import OpenDirectory, ShellAgent, find_shell
+from infrastructure.agents.visits import Visit, visit
 from infrastructure.processes.environment import minimal_environment
 from infrastructure.processes.process import NO_LIMITS, Limits
 
+T = TypeVar("T")
+
+VISITED_AT_ONCE = 2
 PROBED_AT_ONCE = 4  # some take two seconds of a processor to start
 
 
@@ -45,6 +51,7 @@ class ProfileLauncher:
         self._limits = limits
         self._open_directory = open_directory
         self._tasks = tasks
+        self._visits = CapacityLimiter(VISITED_AT_ONCE)
 
     def profiles(self) -> Sequence[AgentProfile]:
         return [self._listed(profile) for profile in self._profiles.values() if profile.enabled]
@@ -77,6 +84,27 @@ class ProfileLauncher:
                     tasks=self._tasks,
                 )
 
+    async def sessions(self, mode: str, *, working_dir: str) -> Sequence[AgentSession]:
+        return await self._visit(mode, None, lambda visited: visited.sessions(working_dir))
+
+    async def recall(self, mode: str, *, working_dir: str, agent_session_id: str) -> Sequence[Event]:
+        return await self._visit(mode, working_dir, lambda visited: visited.recall(agent_session_id, working_dir))
+
+    async def _visit(self, mode: str, working_dir: str | None, do: Callable[[Visit], Awaitable[T]]) -> T:
+        profile = self._profiles.get(mode)
+        if profile is None:
+            raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
+        async with self._visits:
+            return await visit(
+                profile,
+                do,
+                directory=None if working_dir is None else await self._open_directory(working_dir),
+                environment=self._environment_of(profile),
+                limits=replace(self._limits, **profile.limits),
+                seconds=profile.start_seconds,
+                tasks=self._tasks,
+            )
+
     async def introductions(self) -> Mapping[str, Introduction]:
         """Start each agent that can start and say what it told, by its mode; all are ended again."""
         told: dict[str, Introduction] = {}
@@ -88,6 +116,7 @@ class ProfileLauncher:
                     profile,
                     environment=self._environment_of(profile),
                     limits=replace(self._limits, **profile.limits),
+                    tasks=self._tasks,
                 )
 
         async with create_task_group() as tasks:

@@ -259,7 +259,7 @@ class Translation:
         elif self._speaking != said:
             self._message_id = make_id()
         self._speaking = said
-        text = _text(chunk.content)
+        text = text_of(chunk.content)
         if text:
             event = AgentMessage if kind == "agent_message_chunk" else AgentThought
             yield event(turn_id=self.turn_id, message_id=self._message_id, text=text)
@@ -353,7 +353,7 @@ def _contents(parts: Iterable[Any]) -> Iterator[ToolContent]:
     for part in parts:
         match part:
             case {"type": "content", "content": dict(block)}:
-                yield ToolText(text=_text(block))
+                yield ToolText(text=text_of(block))
             case {"type": "diff", "path": str(path), "newText": str(new)}:
                 old = part.get("oldText")
                 yield ToolDiff(path=path, old_text=old if isinstance(old, str) else UNSET, new_text=new)
@@ -363,7 +363,7 @@ def _contents(parts: Iterable[Any]) -> Iterator[ToolContent]:
                 yield ToolText(text=_said(part))
 
 
-def _text(block: Mapping[str, Any]) -> str:
+def text_of(block: Mapping[str, Any]) -> str:
     """Return a block of content as Markdown; of bytes what they are."""
     match block:
         case {"type": "text", "text": str(text)}:

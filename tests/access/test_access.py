@@ -27,6 +27,15 @@ def test_a_read_only_token_may_change_nothing(method: str) -> None:
         require_access(READ, method=method, path="/api/sessions")
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/agents/kimi/sessions", "/api/agents/kimi/sessions/", "//api//agents/x//sessions"]
+)
+def test_a_read_only_token_starts_no_agent(path: str) -> None:
+    require_access(READ, method="GET", path="/api/agents")
+    with pytest.raises(InsufficientScope):
+        require_access(READ, method="GET", path=path)
+
+
 @pytest.mark.parametrize("principal", [READ, SCOPED], ids=["read", "session"])
 def test_whoever_is_in_may_ask_who_it_is_and_leave(principal: Principal) -> None:
     require_access(principal, method="GET", path="/api/whoami")
@@ -54,6 +63,7 @@ def test_to_a_token_of_one_session_another_does_not_exist(session_id: str) -> No
         "/api/tokens",
         "/api/login-codes",
         "/api/agents",
+        "/api/agents/kimi/sessions",
         "/api/terminalx",
         "/metrics",
         "/docs",

@@ -32,7 +32,10 @@ class Faults(argparse.Namespace):
     load: bool
     resume: bool
     fork: bool
+    close: bool
+    list: str
     modes: str
+    settings: str
     announces: bool
     stubborn: bool
     store: Path | None
@@ -49,7 +52,10 @@ def arguments() -> Faults:
     parser.add_argument("--load", action="store_true")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--fork", action="store_true")
+    parser.add_argument("--close", action="store_true")
+    parser.add_argument("--list", default="", help="lists its sessions: of these titles, a page each; parted by commas")
     parser.add_argument("--modes", default="", help="the modes there are, the first one being set; parted by commas")
+    parser.add_argument("--settings", default="", help="as --modes, in a setting of the category `mode`")
     parser.add_argument(
         "--announces", action="store_true", help="tells its mode before it answers that a session is open"
     )
@@ -71,7 +77,7 @@ class Agent:
         self.sessions: dict[str, list[dict[str, Any]]] = {}
         self.cancelled = threading.Event()
         self.authenticated = not faults.auth
-        self.mode = faults.modes.split(",")[0]
+        self.mode = (faults.modes or faults.settings).split(",")[0]
         self.calls = 0
 
     def write(self, data: bytes) -> None:
@@ -146,14 +152,19 @@ class Agent:
                 return opened
             case "session/set_mode" if params["modeId"] in self.faults.modes.split(","):
                 self.mode = params["modeId"]
-            case "session/close" | "session/set_config_option":
+            case "session/close":
                 pass
+            case "session/set_config_option" if params["value"] in self.faults.settings.split(","):
+                self.mode = params["value"]
+                return {"result": self.told_modes()}
+            case "session/list" if self.faults.list:
+                return {"result": self.page(int(params.get("cursor", "0")), params["cwd"])}
             case _:
                 return {"error": {"code": -32601, "message": "Method not found", "data": {"method": method}}}
         return {"result": {}}
 
     def introduction(self) -> dict[str, Any]:
-        kinds: dict[str, Any] = {kind: {} for kind in ("resume", "fork") if getattr(self.faults, kind)}
+        kinds: dict[str, Any] = {kind: {} for kind in ("resume", "fork", "close", "list") if getattr(self.faults, kind)}
         key = {"id": "key", "name": "A key", "type": "env_var", "vars": [{"name": "SCRIPTED_API_KEY"}]}
         return {
             "protocolVersion": self.faults.version,
@@ -182,7 +193,19 @@ class Agent:
             self.send(method="session/update", params={"sessionId": session_id, "update": update})
         return {"result": self.told_modes()}
 
+    def page(self, number: int, cwd: str) -> dict[str, Any]:
+        titles = self.faults.list.split(",")
+        day = f"2026-01-{number % 28 + 1:02}T00:00:00Z"
+        known = {"sessionId": f"agent-{titles[number]}", "cwd": cwd, "title": titles[number], "updatedAt": day}
+        odd: list[Any] = [{"cwd": cwd}, 7, {"sessionId": "x" * 501, "cwd": cwd}, {"sessionId": "far", "cwd": "/far"}]
+        more = {"nextCursor": str(number + 1)} if number + 1 < len(titles) else {}
+        return {"sessions": [known, *odd], **more}
+
     def told_modes(self) -> dict[str, Any]:
+        if self.faults.settings:
+            offered = [{"value": value, "name": value.title()} for value in self.faults.settings.split(",")]
+            setting = {"id": "how", "name": "How", "category": "mode", "type": "select"}
+            return {"configOptions": [{**setting, "currentValue": self.mode, "options": offered}]}
         if not self.faults.modes:
             return {}
         known = [{"id": mode, "name": mode.title()} for mode in self.faults.modes.split(",")]

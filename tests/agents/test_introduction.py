@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from anyio import fail_after
+from anyio import create_task_group, fail_after
 
 from infrastructure.agents.introduction import Introduction, introduce
 from infrastructure.agents.profiles import Profile, assemble
@@ -12,6 +12,9 @@ from infrastructure.processes.environment import PRESENT
 from infrastructure.processes.process import NO_LIMITS
 from tests.processes.living import children
 
+OTHER_VERSION = (
+    "Mine speaks version 2 of the Agent Client Protocol, and Towpath version 1: install a release of it that does too."
+)
 SCRIPTED = Path(__file__).with_name("scripted_agent.py")
 
 
@@ -19,7 +22,8 @@ async def met(command: Sequence[str], *, start_seconds: float = 20) -> Introduct
     """Have a program introduce itself; nothing of it may be left."""
     profile = Profile(mode="mine", title="Mine", protocol="acp", command=command, start_seconds=start_seconds)
     with fail_after(25):
-        introduction = await introduce(profile, environment=PRESENT, limits=NO_LIMITS)
+        async with create_task_group() as tasks:
+            introduction = await introduce(profile, environment=PRESENT, limits=NO_LIMITS, tasks=tasks)
     assert not children(os.getpid())
     return introduction
 
@@ -49,23 +53,29 @@ async def test_what_an_agent_lacks_and_how_one_logs_in_is_told() -> None:
 @pytest.mark.parametrize(
     ("command", "text"),
     [
-        (scripted("--version", "2"), "scripted 1.0 speaks ACP 2, Towpath speaks ACP 1: change either"),
-        (scripted("--refuse", "initialize"), "refused: No initialize today"),
+        (
+            scripted("--version", "2"),
+            OTHER_VERSION,
+        ),
+        (scripted("--refuse", "initialize"), "Mine refused to start a session: No initialize today."),
         (
             scripted("--exit-at", "start"),
-            "ended, or said too much, without an answer; its last words: fatal: no start today",
+            "Mine ended without an answer. Its last words: fatal: no start today",
         ),
         (
             scripted("--exit-at", "initialize"),
-            "ended, or said too much, without an answer; its last words: fatal: not in the mood for initialize",
+            "Mine ended without an answer. Its last words: fatal: not in the mood for initialize",
         ),
         (
             ("/bin/sh", "-c", "printf 'x:1\\nSyntaxError: no such name\\n  at y:2\\n\\nNode.js v1\\n' >&2"),
-            "ended, or said too much, without an answer; its last words: SyntaxError: no such name",
+            "Mine ended without an answer. Its last words: SyntaxError: no such name",
         ),
-        (("/no/such/agent",), "does not start: /no/such/agent: No such file or directory"),
-        (("/bin/sh", "-c", "exec yes"), "ended, or said too much, without an answer"),
-        (("/bin/sh", "-c", "echo hello; echo '[]'; printf '\\377\\n'; exec cat"), "refused: its answer holds nothing"),
+        (("/no/such/agent",), "Mine does not start: /no/such/agent: No such file or directory"),
+        (("/bin/sh", "-c", "exec yes"), "Mine writes what is no message, without an end."),
+        (
+            ("/bin/sh", "-c", "echo hello; echo '[]'; printf '\\377\\n'; exec cat"),
+            "Mine refused to start a session: Method not found: initialize.",
+        ),
     ],
     ids=["version", "refused", "exit at start", "exit in initialize", "trace", "missing", "endless", "echo"],
 )
@@ -79,4 +89,4 @@ async def test_an_agent_that_does_not_answer_well_is_told_with_the_reason(comman
 async def test_one_that_never_answers_and_never_ends_is_ended() -> None:
     introduction = await met(scripted("--silent", "initialize", "--stubborn"), start_seconds=0.3)
 
-    assert introduction == Introduction(False, "gave no answer within 0.3 s")
+    assert introduction == Introduction(False, "Mine did not answer within 0.3 s of its start.")

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import msgspec
@@ -21,6 +21,7 @@ from contracts.views import Agent as AgentProfile
 from contracts.views import Rule
 from domain.access import OWNER, FailedAttempts, Principal
 from domain.agent_files import AgentFiles
+from domain.agents import Agents
 from domain.approvals import Approvals
 from domain.commands import Commands
 from domain.contexts import Contexts
@@ -43,14 +44,16 @@ from domain.retention import Retention
 from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.system import SystemLog
+from domain.terminals import Limits as TerminalLimits
 from domain.terminals import NewTerminal, Terminals
 from domain.turns import Turns
 from infrastructure.clock import SystemClock
 from infrastructure.eventlogs.memory import MemoryEventLog
 from infrastructure.tokens import FileCredentials
 from tests.access.stage import RecordedAudit
-from tests.fakes import FakeDiffer, FakeFiles, FakeScreens, FakeTerminals, FakeWorkspace, FakeWorktrees
+from tests.fakes import FakeDiffer, FakeFiles, FakeLauncher, FakeScreens, FakeTerminals, FakeWorkspace, FakeWorktrees
 
+MODES: list[tuple[str, Literal["shell", "acp"]]] = [("shell", "shell"), ("writer", "acp")]
 TOKEN = "the-token-of-these-tests-is-no-secret-at-all"
 WORKING_DIR = "/srv/project"
 WAIT = "wait"
@@ -98,13 +101,15 @@ def _of(turn: Turn, event: Any) -> dict[str, str]:
     return {"turn_id": turn.turn_id} if hasattr(event, "turn_id") else {}
 
 
-class ReplayLauncher:
+class ReplayLauncher(FakeLauncher):
+    @override
     def profiles(self) -> Sequence[AgentProfile]:
-        return [AgentProfile(mode="shell", title="Replay", protocol="shell", available=True)]
+        return [AgentProfile(mode=mode, title="Replay", protocol=protocol, available=True) for mode, protocol in MODES]
 
+    @override
     def launch(self, session_id: SessionId, *, mode: str, working_dir: str, desk: Desk) -> Agent:
         del session_id, working_dir
-        if mode != "shell":
+        if mode not in dict(MODES):
             raise UnknownMode(f"There is no mode {mode!r}.", member="$.mode")
         return ReplayAgent(desk.emit)
 
@@ -204,8 +209,7 @@ class Stage:
             workspace=workspace,
             clock=clock,
             tasks=tasks,
-            most=1 << 20,
-            most_of_session=1 << 20,
+            limits=TerminalLimits(in_all=1 << 20, in_session=1 << 20),
         )
         locks = Locks()
         agent_files = AgentFiles(owners=owners, files=files, workspace=workspace, proposals=proposals, locks=locks)
@@ -224,10 +228,10 @@ class Stage:
             log=log,
             owners=owners,
             turns=turns,
-            launcher=launcher,
             workspace=workspace,
             places=places,
             terminals=terminals,
+            agents=Agents(log=log, launcher=launcher, workspace=workspace),
             limits=Limits(prompt_bytes=256 * 1024, queue=32),
         )
         credentials = LastingCredentials(files=FilesInMemory(), clock=clock, monotonic=time.monotonic)

@@ -73,6 +73,8 @@ def map_path_parameters(context: Any, path_parameters: Any) -> Any:
     project_id = str((path_parameters or {}).get("projectId", ""))
     if context.operation.method != "delete" and is_identifier(project_id) and len(project_id) % 4:
         return {**path_parameters, "projectId": STAGE.project_id}
+    if str((path_parameters or {}).get("mode", "")).isalpha():
+        return {**path_parameters, "mode": "writer"}
     terminal_id = str((path_parameters or {}).get("terminalId", ""))
     if context.operation.method != "delete" and is_identifier(terminal_id) and len(terminal_id) % 4:
         return {**path_parameters, "terminalId": STAGE.terminal_ids[len(terminal_id) % 2]}

@@ -14,6 +14,7 @@ from contracts.events import Event, SessionStatus, TurnCompleted, TurnStarted
 from contracts.requests import SubmitPrompt
 from contracts.views import PromptAccepted, Rule
 from domain.agent_files import AgentFiles
+from domain.agents import Agents
 from domain.approvals import Approvals
 from domain.commands import Commands
 from domain.contexts import Contexts
@@ -34,6 +35,7 @@ from domain.rules import Rules
 from domain.sessions import Limits, Sessions
 from domain.state import SessionState, apply, begin
 from domain.system import SystemLog
+from domain.terminals import Limits as TerminalLimits
 from domain.terminals import Terminals
 from domain.turns import Turns
 from tests.access.stage import RecordedAudit
@@ -112,8 +114,7 @@ class Stage:
             workspace=self.workspace,
             clock=self.clock,
             tasks=tasks,
-            most=limits.pop("terminals"),
-            most_of_session=limits.pop("session_terminals"),
+            limits=TerminalLimits(in_all=limits.pop("terminals"), in_session=limits.pop("session_terminals")),
         )
         locks = Locks()
         agent_files = AgentFiles(
@@ -136,14 +137,15 @@ class Stage:
         )
         self.projects = Projects(log=self.log, system=self.system, owners=self.owners, places=self.places)
         self.exports = Exports(log=self.log)
+        self.agents = Agents(log=self.log, launcher=self.launcher, workspace=self.workspace)
         self.sessions = Sessions(
             log=self.log,
             owners=self.owners,
             turns=self.turns,
-            launcher=self.launcher,
             workspace=self.workspace,
             places=self.places,
             terminals=self.terminals,
+            agents=self.agents,
             limits=Limits(**limits),
         )
         self.commands = Commands(

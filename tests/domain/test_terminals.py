@@ -58,9 +58,12 @@ class House:
 
 @asynccontextmanager
 async def housed(
-    programs: FakeTerminals | None = None, log: FaultyEventLog | None = None, **limits: int
+    programs: FakeTerminals | None = None,
+    log: FaultyEventLog | None = None,
+    terminals: int = 50,
+    session_terminals: int = 16,
 ) -> AsyncIterator[House]:
-    async with staged(log=log, programs=programs, **limits) as stage:
+    async with staged(log=log, programs=programs, terminals=terminals, session_terminals=session_terminals) as stage:
         house = House(stage)
         await stage.sessions.recover()
         await house.terminals.recover()
