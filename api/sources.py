@@ -99,6 +99,7 @@ class SessionSource(LogSource):
         super().__init__(epoch, after, resets)
         self._log = log
         self._session_id = session_id
+        self._epoch = epoch.encode()
         self._types = types if types is None else {*types, "session-deleted"}  # after which the stream ends
 
     @override
@@ -108,7 +109,7 @@ class SessionSource(LogSource):
     @override
     def render(self, batch: Batch) -> bytes:
         if batch.rendered is None:  # once for all streams of the session that are at the same cursor
-            batch.rendered = sse.session_frames(self.epoch.encode(), batch.events)
+            batch.rendered = sse.session_frames(self._epoch, batch.events)
         return batch.rendered
 
     @override
@@ -123,7 +124,8 @@ class SessionSource(LogSource):
 
         For 5,000 streams of a session each: 21.2k instead of 18.6k events a CPU second.
         """
-        if batch.events[0].seq != self.after + 1 or self.ends(batch) or not put(self.render(batch)):
+        events = batch.events
+        if events[0].seq != self.after + 1 or events[-1].type == "session-deleted" or not put(self.render(batch)):
             return False
         self.after = batch.upto
         return True

@@ -47,7 +47,19 @@ STALLED_SECONDS = 30.0
 class Stream:
     """One open stream."""
 
-    __slots__ = ("_future", "_woken", "abort", "behind_since", "closing", "gone", "holder", "put", "sending", "sent_at")
+    __slots__ = (
+        "_future",
+        "_woken",
+        "abort",
+        "behind_since",
+        "closing",
+        "gone",
+        "holder",
+        "put",
+        "sending",
+        "sent_at",
+        "waiting",
+    )
 
     def __init__(self, holder: Principal, now: float) -> None:
         self.holder = holder
@@ -58,6 +70,8 @@ class Stream:
         self.sending = False
         self.sent_at = now
         self.behind_since: float | None = None
+        self.waiting = False
+        """Whether nothing woke it since it last looked."""
         self._woken = False
         self._future: asyncio.Future[None] | None = None
 
@@ -80,6 +94,7 @@ class Stream:
     def wake(self) -> None:
         """Let the stream look again: there is more, or it shall beat, or end."""
         self._woken = True
+        self.waiting = False
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 
@@ -90,11 +105,6 @@ class Stream:
         elif self.behind_since is None:
             self.behind_since = now
 
-    @property
-    def waiting(self) -> bool:
-        """Whether nothing woke it since it last looked."""
-        return self._future is not None and not self._woken
-
     def look(self) -> None:
         """Begin to look; what wakes from now on is not missed."""
         self._woken = False
@@ -103,6 +113,7 @@ class Stream:
         """Return when the stream was woken since it began to look."""
         if not self._woken:
             self._future = asyncio.get_running_loop().create_future()
+            self.waiting = True
             await self._future
             self._future = None
 

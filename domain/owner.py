@@ -34,6 +34,7 @@ from domain.texts import Texts
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_EVENTS = 1000
+RAW = {SessionOutput}  # most of all events, and nothing to search
 # Two commits' worth: enough to keep the log's writer busy, little enough to hold in memory for each session.
 UNACKNOWLEDGED_BYTES = 1024 * 1024
 
@@ -173,7 +174,7 @@ class Owner:
         bodies = (*blobs, *apart)
         stamped, state = self._fold(fitting)
         snapshot = encode(state) if state.seq // SNAPSHOT_EVENTS > before // SNAPSHOT_EVENTS else None
-        raw = {*map(type, stamped)} == {SessionOutput}  # most of all events, and nothing to search
+        raw = {*map(type, stamped)} == RAW
         same = raw and state.runs is self.state.runs  # output changes nothing else, so the row need not be made
         listed = self._listing if same and self._listing is not None else self._listed(state)
         durable = self._log.append(

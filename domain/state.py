@@ -136,7 +136,10 @@ def begin(event: SessionCreated) -> SessionState:
 
 def apply(state: SessionState, event: Event) -> SessionState:
     """Return the state after *event*."""
-    return replace(state, seq=event.seq, last_activity=event.timestamp, **_changes(state, event))
+    changes = _changes(state, event)
+    if not changes:  # most of all events
+        return replace(state, seq=event.seq, last_activity=event.timestamp)
+    return replace(state, seq=event.seq, last_activity=event.timestamp, **changes)
 
 
 # One arm an event, without a catch-all: the type checker names each place where a new event was forgotten.

@@ -13,8 +13,11 @@ from infrastructure.eventlogs.schema import Salts
 from infrastructure.eventlogs.tail import Known
 
 
-class Append(Struct):
-    """What one call of `append` asks for, encoded; ``events`` are type, timestamp and data."""
+class Append(Struct, gc=False):
+    """What one call of `append` asks for, encoded; ``events`` are type, timestamp and data.
+
+    ``beside`` says whether it brings more than events: most bring none.
+    """
 
     session_id: SessionId
     events: Sequence[tuple[str, int, bytes]]
@@ -25,6 +28,7 @@ class Append(Struct):
     texts: Sequence[SearchText]
     receipt: Receipt | None
     future: asyncio.Future[None]
+    beside: bool
 
 
 class Order(Struct):
@@ -35,7 +39,7 @@ class Order(Struct):
     future: asyncio.Future[Any]
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """What a commit did to one session; ``floor`` is the position of its last event before."""
 
     session_id: SessionId
@@ -105,7 +109,7 @@ class Row(Struct):
         return (*own, encode(shown), shown.status, shown.mode, shown.archived, shown.at_rest, project)
 
 
-class Entry(Struct):
+class Entry(Struct, gc=False):
     """What one transaction does to one session; ``floor`` is the position of its last event before.
 
     ``head`` and ``rewrite`` say that the rows of its head and of its listing must be written.

@@ -162,8 +162,9 @@ class SqliteEventLog:
             if self._sampling:
                 self._sampling = False
                 future.add_done_callback(partial(self._sampled, self._loop.time()))
+            beside = bool(snapshot or blobs or texts or receipt)
             self._writer.put(
-                Append(session_id, encoded, expected_seq, listing, snapshot, blobs, texts, receipt, future)
+                Append(session_id, encoded, expected_seq, listing, snapshot, blobs, texts, receipt, future, beside)
             )
         return future
 

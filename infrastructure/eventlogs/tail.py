@@ -43,10 +43,11 @@ class _Watcher:
 
 
 class _Watched:
-    __slots__ = ("due", "timer", "watchers")
+    __slots__ = ("due", "pause", "timer", "watchers")
 
     def __init__(self) -> None:
         self.watchers: tuple[_Watcher, ...] = ()
+        self.pause = 0.0
         self.due = 0.0
         self.timer: asyncio.TimerHandle | None = None
 
@@ -69,7 +70,7 @@ class Watchers:
         if watched is None:
             watched = self._watched[session_id] = _Watched()
         own = _Watcher(wake, take)  # the same function may watch twice, and each watch ends by itself
-        watched.watchers += (own,)
+        self._set(watched, (*watched.watchers, own))
         return partial(self._end, session_id, own)
 
     def count(self, session_id: SessionId) -> int:
@@ -93,16 +94,20 @@ class Watchers:
         self._wake(watched, self._loop.time(), None)
 
     def _wake(self, watched: _Watched, now: float, news: Batch | None) -> None:
-        watched.due = now + self._window_seconds + WATCHER_SECONDS * len(watched.watchers)
+        watched.due = now + watched.pause
         for watcher in watched.watchers:
             if news is None or watcher.take is None or not watcher.take(news):
                 watcher.wake()
+
+    def _set(self, watched: _Watched, watchers: tuple[_Watcher, ...]) -> None:
+        watched.watchers = watchers
+        watched.pause = self._window_seconds + WATCHER_SECONDS * len(watchers)
 
     def _end(self, session_id: SessionId | None, own: _Watcher) -> None:
         watched = self._watched.get(session_id)
         if watched is None:
             return
-        watched.watchers = tuple([watcher for watcher in watched.watchers if watcher is not own])
+        self._set(watched, tuple([watcher for watcher in watched.watchers if watcher is not own]))
         if not watched.watchers:
             del self._watched[session_id]
             if watched.timer is not None:
@@ -126,9 +131,8 @@ class Tail:
         self.memo: tuple[tuple[object, ...], Batch] | None = None
 
     def extend(self, events: Sequence[Recorded]) -> None:
-        self.events.extend(events)
-        for event in events:
-            self.size += len(event.data) + EVENT_OVERHEAD
+        self.events += events
+        self.size += sum([len(event.data) for event in events]) + EVENT_OVERHEAD * len(events)
         self.memo = None
 
     def drop(self, count: int) -> None:

@@ -208,7 +208,8 @@ class Writer:
         if append.listing is not row.listing:
             self._list(group, entry, append.listing)
         row.seq, row.bytes, row.run = seq, size, self._run
-        self._add_beside(group, row, append)
+        if append.beside:
+            self._add_beside(group, row, append)
         if append.events and append.events[-1][0] == "session-deleted":
             _, row.oldest, data = append.events[-1]
             row.deleted_at, row.listing, row.last_activity = row.oldest, None, None
@@ -275,7 +276,8 @@ class Writer:
         sessions: list[Any] = []
         for entry in group.entries.values():
             row = entry.row
-            if entry.head or _outdated(row):
+            now, then = row.last_activity, row.written_activity
+            if entry.head or now is None or then is None or not 0 <= now - then < HEAD_MILLISECONDS:
                 row.written_seq, row.written_activity = row.seq, row.last_activity
                 heads += row.head_columns()
             if entry.rewrite:
@@ -409,12 +411,6 @@ class Writer:
             self._copying = None
             with suppress(apsw.Error):  # a full disk: it is tried again after further commits
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-
-
-def _outdated(row: Row) -> bool:
-    """Return whether a session's head must be written for what each append changes."""
-    now, then = row.last_activity, row.written_activity
-    return now is None or then is None or not 0 <= now - then < HEAD_MILLISECONDS
 
 
 def _title(listing: Listing | None) -> str:
