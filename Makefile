@@ -24,10 +24,10 @@ export UV_SYSTEM_CERTS ?= true
 # Images of containers set it; without bytecode each of the hundreds of servers that tests start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup serve agents test check format openapi web screenshots lock bench clean
+.PHONY: help setup serve agents test check format openapi web screenshots lock bench bench-web clean
 
 help: ## Say what there is (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' Makefile
 	@echo "PYTHON=python3.12 before the first setup chooses another interpreter."
 
 setup: .venv/.ready ## Make the developer's environment in .venv, or bring it up to date
@@ -71,6 +71,9 @@ lock: .uv/.ready ## Bring the locks in line with pyproject.toml (ARGS=--upgrade:
 
 bench: .venv/.ready ## Measure Towpath beside its peers (ARGS=--quick: does it run?)
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-web: .venv/.ready web ## Measure the pages in a browser, into docs/performance.md: 12 minutes
+	$(BIN)/python -m benchmarks.web.run $(ARGS)
 
 clean: ## Remove the environments and everything that was built or cached
 	rm -rf .uv .venv .venv-serve .agents dist .hypothesis .schemathesis tests/node/node_modules

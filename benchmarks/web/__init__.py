@@ -1,0 +1,1 @@
+"""What the pages cost a browser: `make bench-web` measures it and writes it into docs/performance.md."""
