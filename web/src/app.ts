@@ -32,6 +32,10 @@ export const useStore = (sessionId: string): SessionStore => useApp().stores.get
 /** A session's transcript and window, as they change. */
 export const useView = (store: SessionStore): View => useSyncExternalStore(store.watch, store.view);
 
+/** A part of it; renders anew only when that part is another. */
+export const useViewPart = <Part>(store: SessionStore, part: (view: View) => Part): Part =>
+  useSyncExternalStore(store.watch, () => part(store.view()));
+
 /** A part of a session's state; renders anew only when that part is another object. */
 export const useSessionState = <Part>(store: SessionStore, part: (state: SessionState) => Part): Part | undefined =>
   useSyncExternalStore(store.watch, () => {

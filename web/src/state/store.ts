@@ -10,14 +10,15 @@ import type { AnyEvent, Shared } from "../api/shared";
 import { apply } from "./reduce";
 import { type Item, Transcript } from "./transcript";
 
-export const MOST_EVENTS = 120_000;
-const TRIMMED_EVENTS = 20_000; // at once, so that trimming is rare
+export const MOST_EVENTS = 20_000; // to make their items anew takes some 15 ms
+const TRIMMED_EVENTS = 5_000; // at once, so that trimming is rare
 const PAGE_EVENTS = 1000;
-const FIRST_EVENTS = 200; // about two screens; the rest comes when somebody scrolls
+const FIRST_EVENTS = 400; // two screens and more of tool calls; the rest comes when somebody scrolls
 const HIDDEN_FLUSH_MS = 250;
-const SLOW_FLUSH_MS = 8; // a flush that takes longer makes the next one wait, so that typing stays quick
-const RETRY_MS = 2000;
+const SLOW_FLUSH_MS = 8; // a flush that takes longer, drawn, makes the next one wait, so that typing stays quick
 const REST = 3; // for so many times as long as it took
+const LONGEST_REST_MS = 150;
+const RETRY_MS = 2000;
 
 export interface View {
   /** Grows with every change. */
@@ -48,6 +49,7 @@ export class SessionStore {
   private held = false;
   private scheduled = false;
   private flushMs = 0;
+  private begun = false;
   /** Turns whose output is shown whole: those that somebody asked for, and those that came while it was looked at. */
   private readonly whole = new Set<string>();
   private busy: Promise<void> = Promise.resolve();
@@ -71,6 +73,12 @@ export class SessionStore {
     private readonly shared: Shared,
   ) {}
 
+  /** Load what is shown first, while the code that shows it is on its way; then somebody has to watch. */
+  readonly begin = (): void => {
+    this.begun = true;
+    void this.resync();
+  };
+
   /** For useSyncExternalStore. The first watcher opens the session, the last one closes it. */
   readonly watch = (watcher: () => void): (() => void) => {
     this.watchers.add(watcher);
@@ -79,7 +87,8 @@ export class SessionStore {
         onEvents: (events) => this.take(events),
         onResync: () => void this.resync(),
       });
-      void this.resync();
+      if (!this.begun) void this.resync();
+      this.begun = false; // what came since is read when the stream is there
     }
     return () => {
       this.watchers.delete(watcher);
@@ -125,7 +134,7 @@ export class SessionStore {
     this.alone(async () => {
       const first = this.events[0]?.seq ?? Infinity;
       if (seq >= first && seq <= this.last) return;
-      const page = await this.history({ after: Math.max(0, seq - PAGE_EVENTS / 2), limit: PAGE_EVENTS });
+      const page = await this.history({ after: Math.max(0, seq - FIRST_EVENTS / 2), limit: FIRST_EVENTS });
       if (page.epoch !== this.epoch) return this.reload();
       this.events = page.events;
       this.note(page);
@@ -150,18 +159,32 @@ export class SessionStore {
     for (const event of events) this.pending.push(event as SessionEvent);
     if (this.scheduled || this.held) return;
     this.scheduled = true;
+    if (this.flushMs > SLOW_FLUSH_MS) setTimeout(this.draw, Math.min(this.flushMs * REST, LONGEST_REST_MS));
+    else this.draw();
+  }
+
+  /** Flush with the next frame; a tab that is not looked at has none. */
+  private readonly draw = (): void => {
     const flush = () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+      const begun = performance.now();
       this.scheduled = false;
       this.flush();
+      setTimeout(() => (this.flushMs = document.hidden ? 0 : performance.now() - begun)); // behind the frame
     };
-    if (document.hidden) setTimeout(flush, HIDDEN_FLUSH_MS);
-    else if (this.flushMs > SLOW_FLUSH_MS) setTimeout(flush, this.flushMs * REST);
-    else requestAnimationFrame(flush);
-  }
+    const frame = requestAnimationFrame(flush);
+    const timer = setTimeout(flush, HIDDEN_FLUSH_MS);
+  };
 
   private flush(): void {
     if (this.held) return;
-    const begun = performance.now();
+    if (this.current.atEnd && this.events.length > MOST_EVENTS) {
+      this.events.splice(0, TRIMMED_EVENTS);
+      this.rebuild(); // a step of its own: rows that leave above and rows that come below are not told apart in one
+      if (this.pending.length > 0) this.take([]);
+      return;
+    }
     const { pending } = this;
     this.pending = [];
     let { head, atEnd, deleted } = this.current;
@@ -181,11 +204,7 @@ export class SessionStore {
       this.transcript.add(event);
       if (event.type === "turn-started") this.whole.add(event.turnId);
     }
-    if (atEnd && this.events.length > MOST_EVENTS) {
-      this.events.splice(0, TRIMMED_EVENTS);
-      this.rebuild({ head, deleted });
-    } else this.show({ head, atEnd, deleted });
-    this.flushMs = performance.now() - begun;
+    this.show({ head, atEnd, deleted });
   }
 
   private fold(event: SessionEvent): void {

@@ -10,6 +10,7 @@ import { isSaid, linkTo, Row, textOf } from "./Row";
 const NEAR = 600; // px from an edge at which the next page is fetched
 const AT_END = 24; // px from the end that still count as there
 const LEAVING_MS = 300; // for which being at the end does not mean to stay: the wheel's own scrolling comes later
+const NEWEST = [1, 2, 3, 4]; // rows, from the end; more seldom come at once
 const UPWARDS = ["PageUp", "ArrowUp", "Home"];
 
 /** The items of a session, only those in sight in the page. Stays at the end until somebody scrolls up. */
@@ -21,6 +22,7 @@ export function Transcript() {
   const box = useRef<HTMLDivElement>(null);
   const leaving = useRef<ReturnType<typeof setTimeout>>(undefined);
   const first = useRef(items[0]?.key);
+  const going = useRef(false); // to an event: where the list stands until then is no reason to load what is near
   const [linked] = useState(() => Number(location.hash.slice(1)) || undefined);
   const [following, setFollowing] = useState(linked === undefined);
   const [current, setCurrent] = useState<string>();
@@ -53,7 +55,9 @@ export function Transcript() {
   const toEvent = useCallback(
     async (seq: number) => {
       setFollowing(false);
+      going.current = true;
       await store.jumpTo(seq);
+      going.current = false;
       const place = store.placeOf(seq);
       if (place === undefined) return;
       setCurrent(store.view().items[place]?.key);
@@ -97,13 +101,14 @@ export function Transcript() {
     const { scrollSize, viewportSize } = list.current!;
     const rest = scrollSize - viewportSize - offset;
     if (rest < AT_END && atEnd && leaving.current === undefined) setFollowing(true);
-    if (loading) return;
+    if (loading || going.current) return;
     if (offset < NEAR && !atStart) void store.loadBefore();
     else if (rest < NEAR && !atEnd) void store.loadAfter();
   };
   useEffect(() => {
     // Whoever came to the top while a page was on its way scrolls no more.
-    if (!loading && !atStart && !following && list.current && list.current.scrollOffset < NEAR) void store.loadBefore();
+    if (loading || atStart || following || going.current || !list.current) return;
+    if (list.current.scrollOffset < NEAR) void store.loadBefore();
   }, [store, loading, atStart, following]);
   const missed = following ? 0 : Math.max(0, head - left);
   return (
@@ -130,6 +135,7 @@ export function Transcript() {
         aria-label="What happened"
         tabIndex={0}
         shift={prepended}
+        {...(following && { keepMounted: NEWEST.map((back) => items.length - back).filter((place) => place >= 0) })}
         onScroll={onScroll}
         data={items}
       >

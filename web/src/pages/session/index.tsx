@@ -4,7 +4,7 @@ import { Link, useLocation } from "wouter";
 import { ApiProblem, ask, messageOf } from "../../api/client";
 import { useAgents } from "../../api/queries";
 import { exportSession } from "../../api/gen";
-import { useApp, useSessionState, useStore, useView } from "../../app";
+import { useApp, useSessionState, useStore, useViewPart } from "../../app";
 import { useCommand } from "../../keys";
 import { useSessionActions } from "../../manage/actions";
 import { Boundary } from "../../parts/Boundary";
@@ -26,7 +26,9 @@ const Review = lazy(() => import("./Review"));
 export default function Session({ sessionId }: { sessionId: string }) {
   const store = useStore(sessionId);
   const { me } = useApp();
-  const { ready, error, deleted } = useView(store);
+  const ready = useViewPart(store, (view) => view.ready);
+  const error = useViewPart(store, (view) => view.error);
+  const deleted = useViewPart(store, (view) => view.deleted);
   const mode = useSessionState(store, (state) => state.session.mode);
   const agents = useAgents().data;
   const [folds] = useState(() => new Folds());
@@ -92,11 +94,12 @@ interface HeadProps {
 
 function Head({ sessionId, panel, onShow }: HeadProps) {
   const store = useStore(sessionId);
-  const session = useSessionState(store, (state) => state.session)!;
+  const status = useSessionState(store, (state) => state.session.status)!;
+  const title = useSessionState(store, (state) => state.session.title) || "Untitled";
+  useSessionState(store, ({ session: { archived, projectId } }) => `${archived} ${projectId}`); // the menu depends on it
   const cwd = useSessionState(store, (state) => state.cwd);
   const usage = useSessionState(store, (state) => state.usage);
   const waiting = useSessionState(store, (state) => state.pendingApprovals.length) ?? 0;
-  const title = session.title || "Untitled";
   const turn = (name: "context" | "changes") => onShow(panel?.name === name ? undefined : { name });
   const { menu } = useSessionActions();
   const [, navigate] = useLocation();
@@ -111,7 +114,7 @@ function Head({ sessionId, panel, onShow }: HeadProps) {
     <header className="row">
       <Title waiting={waiting}>{title}</Title>
       <h1 className="clip">{title}</h1>
-      <StatusDot status={session.status} word />
+      <StatusDot status={status} word />
       <span className="grow faint mono clip" title={cwd}>
         {cwd}
       </span>
@@ -135,7 +138,7 @@ function Head({ sessionId, panel, onShow }: HeadProps) {
           { title: "Terminals", onSelect: () => navigate(`/terminal/${sessionId}`) },
           { title: "Copy all as Markdown", onSelect: all },
           null,
-          ...menu(session),
+          ...menu(store.state()!.session),
         ]}
       >
         ⋯
