@@ -9,7 +9,7 @@ import { type App, AppContext } from "./app";
 import Login from "./pages/login";
 import { Boundary } from "./parts/Boundary";
 import { Toasts } from "./parts/Toasts";
-import { Shell } from "./shell/Shell";
+import { fetchPage, Shell } from "./shell/Shell";
 import { Stores } from "./state/store";
 
 const RETRY_MS = 2000;
@@ -17,20 +17,23 @@ const RETRY_MS = 2000;
 /** Who is there: nobody (the login page), or somebody, for whom everything else is made. */
 export function Root() {
   const [path, navigate] = useLocation();
-  const [me, setMe] = useState<WhoAmI>();
+  const [made, setMade] = useState<Made>();
   const [problem, setProblem] = useState("");
   const look = useCallback(
     () =>
-      ask(getWhoAmI()).then(setMe, (error: unknown) => {
-        if (error instanceof ApiProblem && error.status === 401) navigate(`/login${location.hash}`, { replace: true });
-        else setProblem(messageOf(error));
-      }),
+      Promise.all([ask(getWhoAmI()).then(make), fetchPage(location.pathname)]).then(
+        ([made]) => setMade(made),
+        (error: unknown) => {
+          if (error instanceof ApiProblem && error.status === 401) navigate(`/login${location.hash}`, { replace: true });
+          else setProblem(messageOf(error));
+        },
+      ),
     [navigate],
   );
   const away = path === "/login";
   useEffect(() => {
-    if (!away && !me) void look();
-  }, [away, me, look]);
+    if (!away && !made) void look();
+  }, [away, made, look]);
   useEffect(() => {
     if (!problem) return;
     const timer = setTimeout(() => {
@@ -41,7 +44,7 @@ export function Root() {
   }, [problem, look]);
   useEffect(() => {
     const leave = () => {
-      setMe(undefined);
+      setMade(undefined);
       navigate("/login");
     };
     access.addEventListener("denied", leave);
@@ -51,8 +54,8 @@ export function Root() {
     <Boundary name="all">
       {away ? (
         <Login onDone={() => navigate("/sessions", { replace: true })} />
-      ) : me ? (
-        <LoggedIn key={me.tokenId} me={me} />
+      ) : made ? (
+        <LoggedIn key={made.app.me.tokenId} {...made} />
       ) : (
         <p className="empty" role="status">
           {problem}
@@ -63,8 +66,12 @@ export function Root() {
   );
 }
 
-function LoggedIn({ me }: { me: WhoAmI }) {
-  const [{ app, queries }] = useState(() => make(me));
+interface Made {
+  app: App;
+  queries: QueryClient;
+}
+
+function LoggedIn({ app, queries }: Made) {
   useEffect(() => {
     const ends = [app.shared.start(), keepTrue(queries, app.shared)];
     return () => ends.forEach((end) => end());
@@ -78,7 +85,7 @@ function LoggedIn({ me }: { me: WhoAmI }) {
   );
 }
 
-function make(me: WhoAmI): { app: App; queries: QueryClient } {
+function make(me: WhoAmI): Made {
   const shared = new Shared(me.sessionId ? { sessionId: me.sessionId } : {});
   const queries = new QueryClient({
     defaultOptions: {
@@ -88,7 +95,10 @@ function make(me: WhoAmI): { app: App; queries: QueryClient } {
       },
     },
   });
-  return { app: { me, shared, stores: new Stores(shared) }, queries };
+  const stores = new Stores(shared);
+  const [session] = /(?<=^\/session\/)[^/]+/.exec(location.pathname) ?? [];
+  if (session) stores.get(session).begin(); // while the page's code is on its way
+  return { app: { me, shared, stores }, queries };
 }
 
 const FINAL = { 400: 1, 401: 1, 403: 1, 404: 1, 409: 1, 410: 1, 422: 1 };

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useEffect, useState, useSyncExternalStore } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { ask } from "../api/client";
 import { logOut } from "../api/gen";
@@ -8,6 +8,7 @@ import { COMMANDS, spelled, useCommand } from "../keys";
 import { current, show, watch } from "../manage/dialog";
 import { SessionCommands } from "../manage/SessionCommands";
 import { Boundary } from "../parts/Boundary";
+import { late } from "../parts/late";
 import { toast, toastError } from "../parts/toast";
 import { nextTheme, setTheme } from "../theme";
 import { Connection } from "./Connection";
@@ -16,11 +17,22 @@ import { Notify } from "./Notify";
 import { Palette } from "./Palette";
 import { Sidebar } from "./Sidebar";
 
-const Sessions = lazy(() => import("../pages/sessions"));
-const Session = lazy(() => import("../pages/session"));
-const Terminal = lazy(() => import("../pages/terminal"));
-const Settings = lazy(() => import("../pages/settings"));
+const Sessions = late(() => import("../pages/sessions"));
+const Session = late(() => import("../pages/session"));
+const Terminal = late(() => import("../pages/terminal"));
+const Settings = late(() => import("../pages/settings"));
+const PAGES = [
+  ["/sessions", Sessions],
+  ["/session/", Session],
+  ["/terminal/", Terminal],
+  ["/settings", Settings],
+] as const;
 const Dialogs = lazy(() => import("../manage/Dialogs"));
+
+/** Fetch the code of the page at this path. What goes wrong there is told where the page is drawn. */
+export async function fetchPage(path: string): Promise<void> {
+  await PAGES.find(([beginning]) => path.startsWith(beginning))?.[1].fetch();
+}
 
 /** The frame around every page: bar, sidebar, palette, keys. */
 export function Shell() {
@@ -28,6 +40,7 @@ export function Shell() {
   const [path, navigate] = useLocation();
   const [open, setOpen] = useState(false);
   const [shown, setShown] = useState<"palette" | "keys">();
+  useEffect(() => void Session.fetch(), []); // where one goes from everywhere
   const close = () => setShown(undefined);
   const leave = () => void ask(logOut()).then(() => location.assign("/login"), toastError);
   const mayWrite = useMayWrite() && !me.sessionId;
