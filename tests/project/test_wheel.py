@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from zipfile import ZipFile
@@ -10,19 +9,15 @@ from zipfile import ZipFile
 import pytest
 
 from tests.servers import Place
+from tests.wheels import build, install
 
-ROOT = Path(__file__).parents[2]
-UV = ROOT / ".uv" / "bin" / "uv"
 PACKAGES = {"api", "contracts", "domain", "infrastructure"}
 PAGES = ("/docs", "/docs/swagger-ui-bundle.js", "/schema/openapi.json", "/metrics")
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a wheel that was built from the source archive of this tree, so that it misses what that misses."""
-    out = tmp_path_factory.mktemp("dist")
-    subprocess.run([sys.executable, "-m", "build", "--no-isolation", "-o", out], cwd=ROOT, check=True)
-    return next(out.glob("*.whl"))
+    return build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +28,8 @@ def wheel(built: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an environment with the wheel and what it declares, in the locked versions."""
-    home = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
-    locked: list[str | Path] = ["--constraints", ROOT / "requirements.lock"]
-    subprocess.run([UV, "pip", "install", "-q", "--python", home / "bin" / "python", *locked, built], check=True)
-    return home
+def program(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install(built, tmp_path_factory.mktemp("installed"))
 
 
 def test_top_level_is_the_four_packages(wheel: list[str]) -> None:
@@ -63,13 +53,13 @@ def test_no_dependency_ships_a_package_of_our_names() -> None:
     assert {name: found for name, found in strangers.items() if found} == {}
 
 
-def test_runs_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+def test_runs_away_from_the_checkout(program: Path, tmp_path: Path) -> None:
     place = Place(tmp_path)
-    place.program = installed / "bin" / "towpath"
+    place.program = program
 
-    python, where = str(installed / "bin" / "python"), "import api; print(api.__path__[0])"
+    python, where = program.with_name("python"), "import api; print(api.__path__[0])"
     found = subprocess.check_output([python, "-c", where], cwd=tmp_path, text=True)
-    assert installed in Path(found).parents
+    assert program.parents[1] in Path(found).parents
     with place.serving(), place.client() as client:
         code, out, err = place.call("run", "echo hello")
         assert (code, out) == (0, "hello\n"), err

@@ -1,5 +1,6 @@
 """A browser for each module of tests of pages, and a server for each test."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.servers import Place, Server
 from tests.web.stage import CHROMIUM, Visitor, chromium
+from tests.wheels import build, install
 
 
 # Not for the whole session: while it runs, playwright's event loop counts as running, and no other could.
@@ -20,9 +22,19 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what is tested: what a user installs; without CI that of the tree, which is there at once."""
+    if "CI" not in os.environ:
+        return Place.program
+    return install(build(tmp_path_factory.mktemp("dist")), tmp_path_factory.mktemp("installed"))
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path, program: Path) -> Place:
+    made = Place(tmp_path)
+    made.program = program
+    return made
 
 
 @pytest.fixture
