@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from api import sse
 from api.sources import Found, Put, StoreSource
-from contracts.events import SYSTEM_SESSION_ID, StreamReset, TerminalClosed
+from contracts.events import MAX_SAFE_INTEGER, SYSTEM_SESSION_ID, StreamReset, TerminalClosed
 from contracts.terminals import TerminalFrame, TerminalOutput, TerminalResized, TerminalSnapshot
 from domain.cursors import Position, TerminalStart, end_of_output, format_cursor, start_in_terminal
 from domain.errors import CursorExpired, NotFound, TerminalNotFound, Unavailable
@@ -25,7 +25,13 @@ class TerminalSource:
     """One terminal's output from an offset on; where there is none, what the terminal shows comes first."""
 
     def __init__(
-        self, terminal: Terminal, start: TerminalStart, *, sources: "TerminalSources", viewers: Sequence[str]
+        self,
+        terminal: Terminal,
+        start: TerminalStart,
+        *,
+        sources: "TerminalSources",
+        viewers: Sequence[str],
+        follow: bool,
     ) -> None:
         self.terminal_id = terminal.state.plan.terminal_id
         self.over = start.after is not None and start.after > terminal.state.offset  # its end was seen
@@ -38,6 +44,7 @@ class TerminalSource:
         self._sources = sources
         self._reader = make_id()
         self._viewers = viewers
+        self._follow = follow
 
     @property
     def position(self) -> str | None:
@@ -116,7 +123,8 @@ class TerminalSource:
             )
             frames.append(sse.frame(closed, self.cursor))
         if at_head := after >= state.offset:
-            self._terminal.hold(self._reader, after)  # it may wait long until it looks again
+            # It may wait long until it looks again; one that wants no more is not waited for when it goes.
+            self._terminal.hold(self._reader, after if self._follow else MAX_SAFE_INTEGER)
         return Found(b"".join(frames), at_head, self.over)
 
     def _output(self, after: int, data: bytes) -> list[bytes]:
@@ -200,9 +208,11 @@ class TerminalSources:
         self.enter = terminals.enter
         self.terminals = terminals
 
-    def open(self, terminal: Terminal, start: TerminalStart, *, viewers: Sequence[str] = ()) -> TerminalSource:
-        """Return a source that begins there; a stream of it counts for each of *viewers*."""
-        return TerminalSource(terminal, start, sources=self, viewers=viewers)
+    def open(
+        self, terminal: Terminal, start: TerminalStart, *, viewers: Sequence[str] = (), follow: bool = True
+    ) -> TerminalSource:
+        """Return a source that begins there; a stream of it counts for each of *viewers*, and may end at the head."""
+        return TerminalSource(terminal, start, sources=self, viewers=viewers, follow=follow)
 
     def choose(
         self, terminal_ids: Sequence[str], offsets: Mapping[Epoch, int], viewers: Sequence[str] = ()

@@ -133,7 +133,7 @@ class OneTerminal(Controller):
         start = start_in_terminal(None if cursor is None else parse_cursor(cursor, member=member), terminal.state)
         if nothing_left(start, terminal.state, follow=follow):
             return nothing
-        source = services.terminal_sources.open(terminal, start, viewers=[viewer] if viewer else [])
+        source = services.terminal_sources.open(terminal, start, viewers=[viewer] if viewer else [], follow=follow)
         return services.streams.terminal(source, holder=request.auth, follow=follow)
 
     @post(

@@ -295,6 +295,17 @@ async def test_a_stream_holds_from_its_first_byte_to_its_end() -> None:
         assert not terminal.readers
 
 
+async def test_one_that_ends_at_the_head_is_ahead_of_all_there() -> None:
+    async with housed() as house:
+        terminal = await house.open()
+        terminal.say(b"12345")
+
+        await read(house.sources.open(terminal, TerminalStart(0), follow=False))
+
+        assert terminal.held_at[0] == 0
+        assert terminal.held_at[-1] > 2**50
+
+
 async def test_a_viewer_looks_as_long_as_its_stream() -> None:
     async with housed() as house:
         terminal = await house.open()

@@ -74,6 +74,16 @@ def test_a_reader_that_begins_at_the_end_takes_nobodys_place() -> None:
     assert held(holds, 1 + PATIENCE_SECONDS) == 10 * MB
 
 
+def test_nobody_waits_for_a_reader_that_wanted_no_more() -> None:
+    holds = Holds()
+    hold(holds, "a", 2 * MB, 0)
+    hold(holds, "a", 2**53 - 1, 1)
+    hold(holds, "b", 3 * MB, 1)
+    holds.release(SERVER, b"a", 1)
+
+    assert held(holds, 1) == 3 * MB
+
+
 def test_readers_of_a_server_that_is_gone_have_longer_to_come_back() -> None:
     holds = Holds()
     hold(holds, "a", 2 * MB, 0)

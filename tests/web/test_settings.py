@@ -46,7 +46,9 @@ def test_a_remembered_answer_is_listed_and_forgotten(visit: Visit, place: Place)
         prompt(owner, session, "Show me what you can do")
         expect(page.get_by_role("navigation", name="Sessions").get_by_text("Waiting for you")).to_be_visible()
         approval = owner.get(f"/api/session/{session}/approvals").json()["approvals"][0]
-        option = next(each["optionId"] for each in approval["options"] if each["kind"] in ("allow-session", "allow-project"))
+        option = next(
+            each["optionId"] for each in approval["options"] if each["kind"] in ("allow-session", "allow-project")
+        )
         answer = {"approved": True, "optionId": option}
         assert owner.post(f"/api/session/{session}/approvals/{approval['approvalId']}", json=answer).is_success
 

@@ -13,7 +13,6 @@ from tests.servers import Place, Server, new_session
 from tests.web.stage import Device, Scheme, Visitor, axe, overflow, wait_live
 
 Visit = Callable[..., Visitor]
-TABS = 12
 LOOKS: list[tuple[Device, Scheme]] = [("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark")]
 
 pytestmark = pytest.mark.timeout(120)
@@ -90,25 +89,6 @@ def test_what_is_typed_arrives_once_and_in_order_through_a_kill(visit: Visit, pl
         page.reload()
         shows(page, "298,299,300")  # what was shown is there again
         assert page.locator(".xterm-rows").inner_text().count("while-away-2") == 1
-
-
-def test_twelve_tabs_take_one_more_connection_and_see_the_same(visit: Visit, place: Place, terminal: str) -> None:
-    visitor = visit()
-    pages = [visitor.open(f"/terminal/{terminal}") for _ in range(TABS)]
-    for page in pages:
-        wait_live(page)
-        shows(page, re.compile(r"[$#]"))
-    with place.client() as owner:
-        assert owner.get("/api/debug/metrics").json()["subscribers"] <= 2
-    run(pages[-1], "echo seen-by-$((3*4))")
-    for page in pages:
-        shows(page, "seen-by-12")
-
-    pages.pop(0).close()
-
-    run(pages[-1], "echo after-$((5*5))")
-    for page in pages:
-        shows(page, "after-25")
 
 
 def test_a_program_that_asks_is_answered_once_though_two_look(visit: Visit, terminal: str) -> None:

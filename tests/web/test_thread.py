@@ -7,12 +7,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.servers import Place, Server, history, new_session, run_prompt
+from tests.servers import Place, Server, history, new_session
 from tests.web.line import line_to
-from tests.web.stage import SECONDS, Visitor, send, wait_live
+from tests.web.stage import Visitor, send, wait_live
 
 Visit = Callable[..., Visitor]
-TABS = 12
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -132,21 +131,3 @@ def test_a_cut_and_a_stalled_line_are_noticed_and_made_good(browser: Browser, pl
     with place.client() as owner:
         told = "".join(event["content"] for event in history(owner, session) if event["type"] == "session-output")
     assert numbers(told) == list(range(1, 401))
-
-
-def test_twelve_tabs_take_two_connections_and_outlive_their_leader(visit: Visit, place: Place, session: str) -> None:
-    visitor = visit()
-    pages = [visitor.open(f"/session/{session}") for _ in range(TABS)]
-    for page in pages:
-        wait_live(page)
-    with place.client() as owner:
-        assert owner.get("/api/debug/metrics").json()["subscribers"] <= 2
-        run_prompt(owner, session, "echo first")
-        for page in pages:
-            expect(page.get_by_role("log")).to_contain_text("first\n", use_inner_text=True)
-        pages.pop(0).close()
-        run_prompt(owner, session, "echo second")
-
-    for page in pages:
-        expect(page.get_by_role("log")).to_contain_text("second", use_inner_text=True, timeout=SECONDS * 1000)
-        assert shown(page).count("first") == 2  # the prompt and its output

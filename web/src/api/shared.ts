@@ -1,9 +1,10 @@
 /** One connection per browser, however many tabs: HTTP/1.1 allows six to a server, and the seventh tab would hang.
  *
- *  The tab that holds a Web Lock leads: it streams the lifecycle of all sessions, and the events of those that any tab
- *  shows, and the output of terminals that any tab shows, and hands them on by a BroadcastChannel. When it goes, the browser gives the lock to the next one, which goes
- *  on from the cursors that were last told. Whoever may have missed something is told so (`resync`), and reads it from
- *  the history; whoever sees something twice drops it by its seq.
+ *  The tab that holds a Web Lock leads: it streams the lifecycle of all sessions, the events of those that any tab
+ *  shows and the output of terminals that any tab shows, all by one cursor, and hands them on by a BroadcastChannel.
+ *  When it goes, the browser gives the lock to the next one, which goes on from the cursor that was last told. Whoever
+ *  may have missed something is told so (`resync`), and reads it from the history; whoever sees something twice drops it
+ *  by its seq. The leader waits for nobody: who can't show a terminal as fast as it comes lets go, and reads it alone.
  */
 import {
   streamEvents,
@@ -60,18 +61,24 @@ export interface Status {
 /** Which events a browser may see: a token for one session can't open the stream of many. */
 export type Scope = { sessionId?: string };
 
-/** What one stream each is for: all lifecycles, the sessions that tabs want, the terminals that they want. */
-const LANES = ["lives", "chosen", "shown"] as const;
-type Lane = (typeof LANES)[number];
-type Told = { kind: "told"; lane: Lane; status: Status; cursor: string | undefined; ids: string[] };
-type Wanted = Record<"chosen" | "shown", string[]>;
+/** Sessions, and viewers of terminals as `terminalId:viewerId`. */
+interface Wanted {
+  sessions: string[];
+  viewers: string[];
+}
+type Item = AnyEvent | TerminalItem;
+type Told = {
+  kind: "told";
+  status: Status;
+  cursor: string | undefined;
+  /** Sessions of which nothing up to the cursor was missed; without it even lifecycles may have been. */
+  sure: string[] | undefined;
+};
 type Message =
   | Told
-  | { kind: "events"; lane: Exclude<Lane, "shown">; events: AnyEvent[]; cursor: string }
-  | { kind: "events"; lane: "shown"; events: TerminalItem[]; cursor: string }
-  | { kind: "resync"; lane: Lane; ids: string[] }
+  | { kind: "items"; items: Item[]; cursor: string }
+  | ({ kind: "resync"; all: boolean } & Wanted)
   | { kind: "want"; tab: string; wanted: Wanted }
-  | { kind: "slow"; tab: string; slow: boolean }
   | { kind: "who" }
   | { kind: "bye"; tab: string }
   | { kind: "now" };
@@ -79,53 +86,37 @@ type Message =
 const NAME = "towpath";
 const SETTLE_MS = 30; // tabs that open together make one new connection, not one each
 
-const MOST: Record<keyof Wanted, number> = { chosen: 100, shown: 16 }; // as many as a stream takes
-const LONGEST_PAUSE_MS = 5_000; // for a tab that does not come on with what it was told
+const MOST_SESSIONS = 100; // as many as a stream takes
+const MOST_VIEWERS = 16;
 
 const SILENT_LEADER_MS = 60_000;
 const ANSWER_MS = 3_000;
 
-interface Running {
-  cursor: string | undefined;
-  /** Sessions; or viewers of terminals, as `terminalId:viewerId`. */
-  ids: string[];
-  status: Status;
-  abort: AbortController | undefined;
-}
+const ID = /^[\w-]{8,32}$/; // one that is none, from an address, would have the whole stream refused
+const LIFE = /^(session-(created|updated|deleted|status)|(approval|terminal|project|rule|token)-.+)$/;
 
 export class Shared {
   private readonly tab = randomId();
   private readonly wanted = new Map<string, Wanted>();
-  private readonly slow = new Set<string>();
-  private readonly roomy = new EventTarget();
   private readonly listeners = new Map<string, Set<SessionListener>>();
   private readonly terminalListeners = new Map<string, TerminalListener>();
   private readonly lifeListeners = new Set<LifeListener>();
   private readonly watchers = new Set<() => void>();
   private readonly hurry = new EventTarget();
   private over = new AbortController();
-  private readonly lanes: Record<Lane, Running>;
   private flushes = new MessageChannel();
-  private readonly pending: Record<Exclude<Lane, "shown">, AnyEvent[]> & { shown: TerminalItem[] } = {
-    lives: [],
-    chosen: [],
-    shown: [],
-  };
+  private pending: Item[] = [];
+  private cursor: string | undefined;
+  private sure: string[] | undefined;
+  private streamed: Wanted = { sessions: [], viewers: [] };
+  private attempt: AbortController | undefined;
   private channel: BroadcastChannel | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
   private leading = false;
   private heard = Date.now();
-  private merged: Status = { connection: "connecting" };
+  private told: Status = { connection: "connecting" };
 
-  constructor(private readonly scope: Scope) {
-    const lane = (): Running => ({
-      cursor: undefined,
-      ids: [],
-      status: { connection: "connecting" },
-      abort: undefined,
-    });
-    this.lanes = { lives: lane(), chosen: lane(), shown: lane() };
-  }
+  constructor(private readonly scope: Scope) {}
 
   /** Begin; the answer ends it all. */
   start(): () => void {
@@ -179,14 +170,8 @@ export class Shared {
     this.want();
     return () => {
       this.terminalListeners.delete(key);
-      this.falter(false);
       this.want();
     };
-  }
-
-  /** Say whether this tab has more of a terminal than it can show for now. */
-  falter(slow: boolean): void {
-    this.tell({ kind: "slow", tab: this.tab, slow });
   }
 
   /** How it stands, for useSyncExternalStore. */
@@ -194,7 +179,7 @@ export class Shared {
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
   };
-  readonly status = (): Status => this.merged;
+  readonly status = (): Status => this.told;
 
   /** Try again at once. */
   readonly hasten = (): void => {
@@ -219,32 +204,26 @@ export class Shared {
 
   private hear(message: Message): void {
     switch (message.kind) {
-      case "events":
-        this.lanes[message.lane].cursor = message.cursor;
-        if (message.lane === "shown") this.show(message.events);
-        else this.deliver(message.lane, message.events);
+      case "items":
+        this.cursor = message.cursor;
+        this.deliver(message.items);
         break;
       case "told":
-        this.learn(message);
+        this.heard = Date.now();
+        this.told = message.status;
+        this.cursor = message.cursor;
+        this.sure = message.sure;
+        for (const watcher of this.watchers) watcher();
         break;
       case "resync":
-        if (message.lane === "lives") for (const listener of this.lifeListeners) listener.onResync();
-        for (const id of message.ids) {
-          this.terminalListeners.get(id)?.onJoined();
-          for (const listener of this.listeners.get(id) ?? []) listener.onResync();
-        }
+        this.resync(message);
         break;
       case "want":
         this.wanted.set(message.tab, message.wanted);
         if (this.leading) this.settle();
         break;
-      case "slow":
-        if (message.slow) this.slow.add(message.tab);
-        else this.hurryOn(message.tab);
-        break;
       case "bye":
         this.wanted.delete(message.tab);
-        this.hurryOn(message.tab);
         if (this.leading) this.settle();
         break;
       case "who":
@@ -256,13 +235,11 @@ export class Shared {
     }
   }
 
-  /** As the leader: say that it is alive, and how far. */
-  private answer(): void {
+  /** As the leader: say that it is alive, how it stands and how far. */
+  private answer(status = this.told): void {
     if (!this.leading) return;
-    for (const lane of LANES) {
-      const { status, cursor, ids, abort } = this.lanes[lane];
-      if (abort) this.tell({ kind: "told", lane, status, cursor, ids });
-    }
+    this.flush(); // else the cursor would tell of more than was handed on
+    this.tell({ kind: "told", status, cursor: this.cursor, sure: this.sure });
   }
 
   /** As a tab that is looked at: take the lead from one that says nothing, not even when asked. */
@@ -291,64 +268,34 @@ export class Shared {
   }
 
   private halt(): void {
-    for (const lane of Object.values(this.lanes)) {
-      lane.abort?.abort();
-      lane.abort = undefined;
+    this.flush(); // what was not handed on would be behind the cursor
+    this.attempt?.abort();
+    this.attempt = undefined;
+  }
+
+  private deliver(items: Item[]): void {
+    const events = items.filter(isEvent);
+    const lives = events.filter((event) => LIFE.test(event.type));
+    if (lives.length > 0) for (const listener of this.lifeListeners) listener.onEvents(lives);
+    for (const [sessionId, mine] of Map.groupBy(events, (event) => event.sessionId)) {
+      for (const listener of this.listeners.get(sessionId) ?? []) listener.onEvents(mine);
     }
-  }
-
-  private learn({ lane, status, cursor, ids }: Told): void {
-    this.heard = Date.now();
-    Object.assign(this.lanes[lane], { status, cursor, ids });
-    const { lives, chosen, shown } = this.lanes;
-    const busy = [shown, chosen].filter((each) => each.ids.length > 0);
-    const lanes = this.scope.sessionId ? [chosen] : [...busy, lives];
-    this.merged = lanes.find((each) => each.status.connection !== "live")?.status ?? { connection: "live" };
-    for (const watcher of this.watchers) watcher();
-  }
-
-  private show(items: TerminalItem[]): void {
-    for (const [terminalId, mine] of Map.groupBy(items, (item) => item.terminalId)) {
+    for (const [terminalId, mine] of Map.groupBy(items.filter(ofTerminal), (item) => item.terminalId)) {
       for (const [key, listener] of this.terminalListeners) if (key.startsWith(`${terminalId}:`)) listener.onItems(mine);
     }
   }
 
-  private hurryOn(tab: string): void {
-    this.slow.delete(tab);
-    if (this.slow.size === 0) this.roomy.dispatchEvent(new Event("room"));
-  }
-
-  /** Wait for the tabs that have too much to show, but not for one that does not come on. */
-  private room(signal: AbortSignal): Promise<void> | undefined {
-    if (this.slow.size === 0) return undefined;
-    return new Promise((resolve) => {
-      const over = new AbortController();
-      const done = () => {
-        clearTimeout(timer);
-        over.abort();
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.slow.clear();
-        done();
-      }, LONGEST_PAUSE_MS);
-      this.roomy.addEventListener("room", done, { signal: over.signal });
-      signal.addEventListener("abort", done, { signal: over.signal });
-    });
-  }
-
-  private deliver(lane: Lane, events: AnyEvent[]): void {
-    if (lane === "lives") {
-      for (const listener of this.lifeListeners) listener.onEvents(events);
-      return;
+  private resync({ all, sessions, viewers }: { all: boolean } & Wanted): void {
+    if (all) for (const listener of this.lifeListeners) listener.onResync();
+    for (const [id, listeners] of this.listeners) {
+      if (all || sessions.includes(id)) for (const listener of listeners) listener.onResync();
     }
-    for (const [sessionId, mine] of Map.groupBy(events, (event) => event.sessionId)) {
-      for (const listener of this.listeners.get(sessionId) ?? []) listener.onEvents(mine);
-    }
+    for (const key of viewers) this.terminalListeners.get(key)?.onJoined();
   }
 
   private want(): void {
-    const wanted = { chosen: [...this.listeners.keys()], shown: [...this.terminalListeners.keys()] };
+    const sessions = [...this.listeners.keys()].filter((id) => ID.test(id));
+    const wanted = { sessions, viewers: [...this.terminalListeners.keys()] };
     this.tell({ kind: "want", tab: this.tab, wanted });
   }
 
@@ -356,7 +303,6 @@ export class Shared {
     if (this.over.signal.aborted) return;
     this.leading = true;
     this.tell({ kind: "who" });
-    if (!this.scope.sessionId) this.run("lives", []);
     this.settle();
   }
 
@@ -364,61 +310,61 @@ export class Shared {
   private settle(): void {
     clearTimeout(this.settling);
     this.settling = setTimeout(() => {
-      for (const lane of ["chosen", "shown"] as const) {
-        const all = [...this.wanted.values()].flatMap((wanted) => wanted[lane]);
-        const wanted = [...new Set(all)].sort().slice(-MOST[lane]);
-        const { ids, abort } = this.lanes[lane];
-        if (abort && wanted.join() === ids.join()) continue;
-        this.run(lane, wanted, wanted.filter((id) => !ids.includes(id)));
-      }
+      const all = [...this.wanted.values()];
+      const sessions = [...new Set(all.flatMap((wanted) => wanted.sessions))].sort().slice(-MOST_SESSIONS);
+      const viewers = [...new Set(all.flatMap((wanted) => wanted.viewers))].sort().slice(-MOST_VIEWERS);
+      const same = sessions.join() === this.streamed.sessions.join() && viewers.join() === this.streamed.viewers.join();
+      if (!this.attempt || !same) this.run({ sessions, viewers });
     }, SETTLE_MS);
   }
 
-  /** Stream in this lane, from its cursor on; those that are *added* may have missed something. */
-  private run(lane: Lane, ids: string[], added: string[] = ids): void {
-    const running = this.lanes[lane];
-    running.abort?.abort();
-    running.abort = undefined;
+  /** Stream this from the cursor on, in place of what was streamed. */
+  private run(wanted: Wanted): void {
     this.flush();
-    if (lane !== "lives" && ids.length === 0) {
-      this.tell({ kind: "told", lane, status: { connection: "live" }, cursor: undefined, ids });
-      return;
-    }
-    const abort = (running.abort = new AbortController());
-    let behind = added;
-    let missed = false;
-    const options: StreamOptions = {
-      open: (request) => this.open(lane, ids, request),
-      cursor: running.cursor,
-      signal: abort.signal,
+    let before = this.attempt;
+    const attempt = (this.attempt = new AbortController());
+    const end = () => {
+      before?.abort();
+      before = undefined;
+    };
+    attempt.signal.addEventListener("abort", end);
+    // With several viewers the old one stays until the new one stands: who leaves gives up its size to the others. With
+    // one it does not: the program of a terminal that floods would wait for what was cut off after its successor came.
+    if (this.streamed.viewers.length < 2) end();
+    this.streamed = wanted;
+    this.sure = this.sure?.filter((id) => wanted.sessions.includes(id));
+    resumable({
+      open: (request) => this.open(wanted, request),
+      cursor: this.cursor,
+      signal: attempt.signal,
       hurry: this.hurry,
       onState: (connection, retryAt) => {
-        if (abort.signal.aborted) return;
-        this.flush();
-        this.tell({ kind: "told", lane, status: { connection, retryAt }, cursor: running.cursor, ids });
+        if (connection !== "connecting") end();
+        if (this.attempt === attempt) this.answer({ connection, retryAt });
       },
-      room: lane === "shown" ? () => this.room(abort.signal) : undefined,
       onItem: (item, cursor) => {
-        if (abort.signal.aborted) return;
-        if (item.type === "connected") missed ||= running.cursor !== cursor; // not where it was left
-        else if (item.type === "stream-reset" && item.sessionId) behind = [...behind, item.sessionId];
-        else if (item.type === "stream-reset" && !item.terminalId) missed = true;
-        running.cursor = cursor;
-        if (lane === "shown" && ofTerminal(item)) this.keep(() => this.pending.shown.push(item));
-        else if (lane !== "shown" && "seq" in item) this.keep(() => this.pending[lane].push(item));
-        else if (item.type === "heartbeat") this.answer();
-        else if (item.type === "caught-up") {
-          this.flush();
-          const late = missed || lane === "shown" ? ids : behind;
-          if (missed || late.length > 0) this.tell({ kind: "resync", lane, ids: late });
-          behind = [];
-          missed = false;
-        }
+        if (this.attempt === attempt) this.take(item, cursor);
       },
-    };
-    resumable(options).catch((error: unknown) => {
+    }).catch((error: unknown) => {
       if (!(error instanceof StreamRefused)) throw error;
     });
+  }
+
+  private take(item: StreamItem, cursor: string): void {
+    if (item.type === "connected" && placeIn(cursor) !== placeIn(this.cursor)) this.sure = undefined;
+    else if (item.type === "stream-reset" && item.sessionId) this.sure = this.sure?.filter((id) => id !== item.sessionId);
+    else if (item.type === "stream-reset" && !item.terminalId) this.sure = undefined;
+    this.cursor = cursor;
+    if (isEvent(item) || ofTerminal(item)) this.keep(item);
+    else if (item.type === "heartbeat") this.answer();
+    else if (item.type === "caught-up") {
+      const { sessions, viewers } = this.streamed;
+      const { sure } = this;
+      const late = sessions.filter((id) => !sure?.includes(id));
+      this.sure = sessions;
+      this.flush();
+      if (!sure || late.length + viewers.length > 0) this.tell({ kind: "resync", all: !sure, sessions: late, viewers });
+    }
   }
 
   /** Stream a terminal for this tab alone, as a token for one session has to. */
@@ -434,36 +380,37 @@ export class Shared {
         if (item.type === "terminal-closed") abort.abort();
         else if (item.type === "caught-up") onJoined();
       },
-      room: () => this.room(abort.signal),
     }).catch((error: unknown) => {
       if (!(error instanceof StreamRefused)) throw error;
     });
     return () => abort.abort();
   }
 
-  private open(lane: Lane, ids: string[], request: Parameters<StreamOptions["open"]>[0]) {
+  private open({ sessions, viewers }: Wanted, request: Parameters<StreamOptions["open"]>[0]) {
     const { sessionId } = this.scope;
     if (sessionId) return streamSessionEvents({ ...request, path: { sessionId } });
-    if (lane === "lives") return streamEvents(request);
-    if (lane === "chosen") return streamEvents({ ...request, query: { sessions: ids.join(",") } });
-    const each = (part: number) => [...new Set(ids.map((id) => id.split(":")[part]))].join(",");
-    return streamEvents({ ...request, query: { terminals: each(0), viewers: each(1), types: "terminal-closed" } });
+    const each = (part: number) => [...new Set(viewers.map((key) => key.split(":")[part]))].join();
+    const query = { lifecycle: true, sessions: sessions.join(), terminals: each(0), viewers: each(1) };
+    return streamEvents({ ...request, query });
   }
 
-  private keep(push: () => void): void {
-    if (LANES.every((lane) => this.pending[lane].length === 0)) this.flushes.port2.postMessage(0);
-    push();
+  private keep(item: Item): void {
+    if (this.pending.length === 0) this.flushes.port2.postMessage(0);
+    this.pending.push(item);
   }
 
   private flush(): void {
-    for (const lane of LANES) {
-      const events = this.pending[lane];
-      if (events.length === 0) continue;
-      this.pending[lane] = [];
-      this.tell({ kind: "events", lane, events, cursor: this.lanes[lane].cursor ?? "" } as Message);
-    }
+    const items = this.pending;
+    this.pending = [];
+    if (items.length > 0) this.tell({ kind: "items", items, cursor: this.cursor ?? "" });
   }
 }
+
+/** The part of a cursor that counts for events: behind it stand the offsets in terminals. */
+const placeIn = (cursor: string | undefined): string | undefined => cursor?.split("~")[0];
+
+/** Whether it is of the log: a terminal's own end, which has no number, is a frame of its output alone. */
+const isEvent = (item: StreamItem): item is AnyEvent => "seq" in item && item.seq > 0;
 
 function ofTerminal(item: StreamItem): item is TerminalItem {
   if (item.type === "stream-reset") return item.terminalId !== undefined;

@@ -21,8 +21,6 @@ export interface StreamOptions {
   /** Takes each frame, in order, with the cursor after it. */
   onItem: (item: StreamItem, cursor: string) => void;
   onState: (state: Connection, retryAt?: number) => void;
-  /** Asked after each frame: what it returns is waited for before more is read. */
-  room?: (() => Promise<void> | undefined) | undefined;
   signal: AbortSignal;
   /** Its event `now` ends a wait before the next attempt. */
   hurry: EventTarget;
@@ -97,14 +95,7 @@ export async function resumable(options: StreamOptions): Promise<void> {
         onSseError: () => undefined,
       });
       const frames = stream[Symbol.asyncIterator]();
-      // each frame was taken above, with its id
-      while (!(await frames.next()).done) {
-        const room = options.room?.();
-        if (!room) continue;
-        clearTimeout(timer); // it is not silent: nobody listens
-        await room;
-        listen();
-      }
+      while (!(await frames.next()).done); // each frame was taken above, with its id
     } catch {
       // a cut: what counts is what came until then
     } finally {

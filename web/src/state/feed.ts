@@ -10,6 +10,8 @@ export interface Sink {
   /** Begin anew with this. */
   reset: (snapshot: TerminalSnapshot) => void;
   write: (bytes: Uint8Array) => void;
+  /** What to wait for while it has more than it can soon show. */
+  room: () => Promise<void> | undefined;
   resize: (cols: number, rows: number) => void;
   /** Everything was shown that there is for now. */
   caughtUp: () => void;
@@ -22,15 +24,19 @@ export interface Sink {
 export type Read = (
   cursor: string | undefined,
   onItem: (item: TerminalItem, cursor: string) => void,
+  room: () => Promise<void> | undefined,
   signal: AbortSignal,
 ) => Promise<void>;
 
 const RETRY_MS = 2_000;
+const MOST_ITEMS = 64; // of 48 KiB at most
 
 export class Feed {
   private epoch = "";
   private position: number | undefined;
+  /** What was streamed and is not shown; where it grew too long it was thrown away: `missed`. */
   private items: TerminalItem[] = [];
+  private missed = false;
   private reading: AbortController | undefined;
   private retrying: ReturnType<typeof setTimeout> | undefined;
   private over = false;
@@ -54,24 +60,35 @@ export class Feed {
       if (this.reading !== attempt) return;
       this.reading = undefined;
       if (error !== undefined) this.fail(error);
+      else if (this.missed) this.begin();
       else {
         this.sink.caughtUp();
         this.work();
       }
     };
-    this.read(cursor, take, signal).then(() => done(), done);
+    this.missed = false;
+    const room = () => this.sink.room();
+    const read = async () => {
+      await room();
+      await this.read(cursor, take, room, signal);
+    };
+    read().then(() => done(), done);
   };
 
   /** Take frames of the stream, whatever they begin with. */
   take(items: TerminalItem[]): void {
     this.items.push(...items);
     this.work();
+    if (this.items.length <= MOST_ITEMS) return;
+    this.items = [];
+    this.missed = true;
   }
 
-  /** Forget what was shown, and begin anew. */
-  restart(): void {
-    this.halt();
-    this.position = undefined;
+  /** Take it that the line was another one: what is being read may never come. */
+  rejoin(): void {
+    if (!this.reading) return;
+    this.reading.abort();
+    this.reading = undefined;
     this.begin();
   }
 
@@ -84,6 +101,10 @@ export class Feed {
 
   private work(): void {
     while (this.items.length > 0 && !this.reading && !this.over) {
+      if (this.sink.room()) {
+        this.begin(); // from here on as fast as it can be shown, and nobody else has to wait
+        return;
+      }
       const item = this.items.shift()!;
       if (item.type === "terminal-output") {
         if (!this.add(item.offset, item.data)) this.begin();
@@ -143,7 +164,7 @@ const isFinal = (status: number) => status >= 400 && status < 500 && status !== 
 /** Return what reads a terminal of the server. */
 export const reader =
   (terminalId: string): Read =>
-  async (cursor, onItem, signal) => {
+  async (cursor, onItem, room, signal) => {
     const heard = { status: 0, complete: false };
     const listening: typeof fetch = async (input, init) => {
       const answer = await fetch(input, init);
@@ -164,7 +185,7 @@ export const reader =
       onSseError: () => undefined,
     });
     const frames = stream[Symbol.asyncIterator]();
-    while (!(await frames.next()).done);
+    while (!(await frames.next()).done) await room();
     if (heard.complete || heard.status === 204) return;
     throw new ApiProblem(heard.status < 400 ? 0 : heard.status, {}); // 200: the line broke
   };
@@ -178,7 +199,11 @@ export function follow(shared: Shared, terminalId: string, viewerId: string, fee
       leave = undefined;
       feed.halt();
     } else if (!leave) {
-      leave = shared.followTerminal(terminalId, { viewerId, onItems: (items) => feed.take(items), onJoined });
+      const rejoined = () => {
+        feed.rejoin();
+        onJoined();
+      };
+      leave = shared.followTerminal(terminalId, { viewerId, onItems: (items) => feed.take(items), onJoined: rejoined });
       feed.begin();
     }
   };

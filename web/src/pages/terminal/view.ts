@@ -38,7 +38,6 @@ export interface Preferences {
 }
 
 const PENDING_BYTES = 1024 * 1024; // beyond it nothing more is read, until half of it is shown
-const MOST_PENDING_BYTES = 16 * PENDING_BYTES;
 const SCROLLBACK_LINES = 5_000;
 const SETTLE_MS = 60;
 const NOTHING: State = {
@@ -74,13 +73,13 @@ export class View {
   private readonly feed: Feed;
   private state: State = NOTHING;
   private pending = 0;
-  private overrun = false;
+  private full: PromiseWithResolvers<void> | undefined;
   private painting = 0;
   private settling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     element: HTMLElement,
-    private readonly shared: Shared,
+    shared: Shared,
     private readonly terminalId: string,
     private readonly mayType: boolean,
     preferences: Preferences,
@@ -110,6 +109,7 @@ export class View {
       {
         reset: (snapshot) => this.reset(snapshot),
         write: (bytes) => this.write(bytes),
+        room: () => this.full?.promise,
         resize: (cols, rows) => terminal.write("", () => this.resize({ cols, rows })),
         caughtUp: () => terminal.write("", () => this.change({ ready: true, problem: "" })),
         closed: (exitCode) => terminal.write("", () => this.close(exitCode)),
@@ -244,24 +244,13 @@ export class View {
 
   private write(bytes: Uint8Array): void {
     this.pending += bytes.length;
-    if (this.pending > MOST_PENDING_BYTES) this.overrun = true;
-    if (this.pending > PENDING_BYTES) this.shared.falter(true);
-    if (this.overrun) {
-      this.written(bytes.length);
-      return;
-    }
-    this.made.terminal.write(bytes, () => this.written(bytes.length));
-  }
-
-  private written(bytes: number): void {
-    const before = this.pending;
-    this.pending -= bytes;
-    if (before > PENDING_BYTES / 2 && this.pending <= PENDING_BYTES / 2) {
-      this.shared.falter(false);
-      if (!this.overrun) return;
-      this.overrun = false;
-      this.feed.restart();
-    }
+    if (this.pending > PENDING_BYTES) this.full ??= Promise.withResolvers();
+    this.made.terminal.write(bytes, () => {
+      this.pending -= bytes.length;
+      if (this.pending > PENDING_BYTES / 2) return;
+      this.full?.resolve();
+      this.full = undefined;
+    });
   }
 
   private resize(size: Size): void {
