@@ -52,6 +52,31 @@ export type AgentMessage = {
 };
 
 /**
+ * AgentSession
+ *
+ * A conversation that an agent remembers. ``sessionId`` is the session that goes on with it, where there is one.
+ */
+export type AgentSession = {
+    agentSessionId: string;
+    title: string;
+    /**
+     * Milliseconds; an instant counts them from the Unix epoch, UTC.
+     */
+    updatedAt?: number;
+    sessionId?: string;
+};
+
+/**
+ * AgentSessionList
+ *
+ * What an agent remembers of a directory, the newest first.
+ */
+export type AgentSessionList = {
+    workingDir: string;
+    agentSessions: Array<AgentSession>;
+};
+
+/**
  * AgentThought
  *
  * A piece of the reasoning. Pieces with one ``messageId`` join.
@@ -390,6 +415,10 @@ export type CreateSession = {
     title?: string;
     projectId?: string;
     isolation?: 'none' | 'worktree';
+    /**
+     * A conversation that the agent had elsewhere, to go on with.
+     */
+    agentSessionId?: string;
 };
 
 /**
@@ -1004,7 +1033,7 @@ export type Problem = {
     status: number;
     detail: string;
     instance?: string;
-    code: 'agent-unavailable' | 'answer-gone' | 'approval-answered' | 'approval-not-editable' | 'approval-not-found' | 'bad-request' | 'blob-not-found' | 'body-too-large' | 'denied-by-rule' | 'disk-full' | 'draining' | 'files-unavailable' | 'forbidden-origin' | 'git-failed' | 'gone' | 'header-too-large' | 'idempotency-key-reused' | 'input-gap' | 'input-refused' | 'insufficient-scope' | 'internal-error' | 'invalid-body' | 'invalid-context' | 'invalid-cursor' | 'invalid-id' | 'invalid-parameter' | 'invalid-path' | 'invalid-session-id' | 'invalid-working-dir' | 'isolation-unavailable' | 'log-full' | 'log-unavailable' | 'method-not-allowed' | 'misdirected-request' | 'not-forkable' | 'not-found' | 'overloaded' | 'path-outside-workspace' | 'plan-conflict' | 'plan-not-found' | 'plan-over' | 'plan-too-large' | 'project-not-found' | 'prompt-too-large' | 'queue-full' | 'request-timeout' | 'rule-configured' | 'rule-not-found' | 'session-busy' | 'session-not-found' | 'session-quarantined' | 'terminal-closed' | 'terminal-not-found' | 'terminal-unavailable' | 'terminals-full' | 'token-not-found' | 'too-many-attempts' | 'turn-not-found' | 'turn-over' | 'unauthorized' | 'unknown-mode' | 'unsupported-media-type' | 'uploads-full' | 'working-dir-outside-roots' | 'worktree-not-found';
+    code: 'agent-session-taken' | 'agent-unavailable' | 'answer-gone' | 'approval-answered' | 'approval-not-editable' | 'approval-not-found' | 'bad-request' | 'blob-not-found' | 'body-too-large' | 'denied-by-rule' | 'disk-full' | 'draining' | 'files-unavailable' | 'forbidden-origin' | 'git-failed' | 'gone' | 'header-too-large' | 'idempotency-key-reused' | 'input-gap' | 'input-refused' | 'insufficient-scope' | 'internal-error' | 'invalid-agent-session' | 'invalid-body' | 'invalid-context' | 'invalid-cursor' | 'invalid-id' | 'invalid-parameter' | 'invalid-path' | 'invalid-session-id' | 'invalid-working-dir' | 'isolation-unavailable' | 'log-full' | 'log-unavailable' | 'method-not-allowed' | 'misdirected-request' | 'not-forkable' | 'not-found' | 'overloaded' | 'path-outside-workspace' | 'plan-conflict' | 'plan-not-found' | 'plan-over' | 'plan-too-large' | 'project-not-found' | 'prompt-too-large' | 'queue-full' | 'request-timeout' | 'rule-configured' | 'rule-not-found' | 'session-busy' | 'session-not-found' | 'session-quarantined' | 'terminal-closed' | 'terminal-not-found' | 'terminal-unavailable' | 'terminals-full' | 'token-not-found' | 'too-many-attempts' | 'turn-not-found' | 'turn-over' | 'unauthorized' | 'unknown-mode' | 'unsupported-media-type' | 'uploads-full' | 'working-dir-outside-roots' | 'worktree-not-found';
     /**
      * The offending member of the body (`$.command`), parameter or header.
      */
@@ -2416,6 +2445,73 @@ export type ListAgentsResponses = {
 };
 
 export type ListAgentsResponse = ListAgentsResponses[keyof ListAgentsResponses];
+
+export type ListAgentSessionsData = {
+    body?: never;
+    path: {
+        /**
+         * An agent's mode.
+         */
+        mode: string;
+    };
+    query?: {
+        /**
+         * A directory under a workspace root; by default the first root.
+         */
+        workingDir?: string;
+    };
+    url: '/api/agents/{mode}/sessions';
+};
+
+export type ListAgentSessionsErrors = {
+    /**
+     * The request is malformed; `member` names what.
+     */
+    400: Problem;
+    /**
+     * No valid credential came with the request.
+     */
+    401: Problem;
+    /**
+     * The credential does not go that far, or the request comes from another site.
+     */
+    403: Problem;
+    /**
+     * There is no such thing.
+     */
+    404: Problem;
+    /**
+     * It does not fit how things stand now.
+     */
+    409: Problem;
+    /**
+     * The server does not answer to this `Host`.
+     */
+    421: Problem;
+    /**
+     * The request is well formed and can't be meant; `member` names what.
+     */
+    422: Problem;
+    /**
+     * Too much at once; come back later.
+     */
+    429: Problem;
+    /**
+     * The server can't do this now.
+     */
+    503: Problem;
+};
+
+export type ListAgentSessionsError = ListAgentSessionsErrors[keyof ListAgentSessionsErrors];
+
+export type ListAgentSessionsResponses = {
+    /**
+     * What an agent remembers of a directory, the newest first.
+     */
+    200: AgentSessionList;
+};
+
+export type ListAgentSessionsResponse = ListAgentSessionsResponses[keyof ListAgentSessionsResponses];
 
 export type UploadBlobData = {
     body: UploadBlob;
