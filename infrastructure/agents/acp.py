@@ -318,7 +318,7 @@ class AcpAgent:
         """End what runs; the next turn starts another."""
         async with create_task_group() as tasks:
             for session in list(self._sessions):
-                tasks.start_soon(partial(session.connection.close, politely=politely))
+                tasks.start_soon(session.leave if politely else partial(session.connection.close, politely=False))
 
     def _idle_from_now(self) -> None:
         if self._session is not None and not self._session.connection.gone.is_set() and not self._ending:
@@ -332,7 +332,7 @@ class AcpAgent:
                 return
             self._session = None  # so that nobody takes its end for an accident
             with CancelScope(shield=True):
-                await session.connection.close(politely=True)
+                await session.leave()
                 idle = _duration(self._profile.idle_seconds)
                 reason = f"{self._profile.title} was idle for {idle}; the next prompt starts it again."
                 await self._tell_idle(reason)

@@ -4,8 +4,10 @@ What it tells becomes events (updates.py), what it asks is answered (asking.py),
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from anyio import move_on_after
 from msgspec import UNSET, ValidationError, convert, field
 
 from contracts.events import Event, SessionError, SessionOutput, SessionUpdated
@@ -13,12 +15,13 @@ from domain.errors import AgentUnavailable
 from domain.ports import Desk
 from infrastructure.agents.acp_program import AcpProgram, Theirs
 from infrastructure.agents.asking import Answers
-from infrastructure.agents.connection import Connection, Refused
+from infrastructure.agents.connection import Connection, ProgramGone, Refused
 from infrastructure.agents.profiles import Profile
 from infrastructure.agents.updates import Translation
 from infrastructure.agents.wire import INVALID_PARAMS, Junk, Notification
 from infrastructure.processes.process import Process
 
+CLOSE_SECONDS = 1.0
 LINES_TOLD = 20
 ERRORS_CHARACTERS = 64 * 1024
 CHOICES_SHOWN = 20
@@ -145,6 +148,13 @@ class AcpSession:
         finally:
             self.translation.replaying = False
         return copy.session_id or None
+
+    async def leave(self) -> None:
+        """Close the session, where the agent offers that, and end the program."""
+        if self.session_id and self.program.capabilities.sessions.close is not None:
+            with move_on_after(CLOSE_SECONDS, shield=True), suppress(ProgramGone, Refused):
+                await self._call("session/close")
+        await self.connection.close(politely=True)
 
     @property
     def last_words(self) -> str:

@@ -11,14 +11,15 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import anyio
 from anyio import EndOfStream, Event
 from anyio.abc import TaskGroup
-from claude_agent_sdk import SettingSource, fork_session, get_session_info
+from claude_agent_sdk import PermissionMode, SettingSource, fork_session, get_session_info
 
+from infrastructure.agents.claude_history import history, known_sessions
 from infrastructure.agents.claude_session import MODES, ClaudeSession, PromptFailed
 from infrastructure.agents.wire import (
     AUTH_REQUIRED,
@@ -40,9 +41,9 @@ from infrastructure.processes.pipes import InputPipe, OutputPipe
 Called = Callable[[str, Any], Awaitable[Any]]
 
 CAPABILITIES = {
-    "loadSession": False,
+    "loadSession": True,
     "promptCapabilities": {"image": True, "embeddedContext": True},
-    "sessionCapabilities": {"resume": {}, "fork": {}},
+    "sessionCapabilities": {"resume": {}, "fork": {}, "list": {}},
 }
 
 
@@ -126,11 +127,10 @@ class Runner:
                 return {"protocolVersion": 1, "agentCapabilities": CAPABILITIES, "agentInfo": info, "authMethods": []}
             case "session/new":
                 return self._open(str(uuid4()), params["cwd"])
-            case "session/resume":
-                session_id, cwd = params["sessionId"], params["cwd"]
-                if session_id not in self._sessions and get_session_info(session_id, cwd) is None:
-                    raise CallFailed(RESOURCE_NOT_FOUND, f"Claude Code has no session {session_id} in {cwd}.")
-                return self._open(session_id, cwd)
+            case "session/list":
+                return {"sessions": known_sessions(params["cwd"])}
+            case "session/resume" | "session/load":
+                return await self._take_up(params["sessionId"], params["cwd"], tells=method == "session/load")
             case "session/fork":
                 return self._fork(params["sessionId"], params["cwd"])
             case "session/prompt":
@@ -138,10 +138,7 @@ class Runner:
             case "session/cancel":
                 return await self._session(params).cancel()
             case "session/set_mode":
-                if params["modeId"] not in MODES:
-                    raise CallFailed(INVALID_PARAMS, f"There is no mode {params['modeId']}.")
-                await self._session(params).set_mode(params["modeId"])
-                return {}
+                return await self._set_mode(self._session(params), params["modeId"])
         raise CallFailed(METHOD_NOT_FOUND, f"There is no method {method}.")
 
     def _open(self, session_id: str, cwd: str) -> dict[str, Any]:
@@ -157,6 +154,19 @@ class Runner:
         )
         modes = [{"id": mode, "name": mode, "description": text} for mode, text in MODES.items()]
         return {"sessionId": session_id, "modes": {"currentModeId": session.mode, "availableModes": modes}}
+
+    async def _take_up(self, session_id: str, cwd: str, *, tells: bool) -> dict[str, Any]:
+        if session_id not in self._sessions and get_session_info(session_id, cwd) is None:
+            raise CallFailed(RESOURCE_NOT_FOUND, f"Claude Code has no session {session_id} in {cwd}.")
+        for update in history(session_id, cwd) if tells else ():
+            await self._connection.notify("session/update", {"sessionId": session_id, "update": update})
+        return self._open(session_id, cwd)
+
+    async def _set_mode(self, session: ClaudeSession, mode: str) -> dict[str, Any]:
+        if mode not in MODES:
+            raise CallFailed(INVALID_PARAMS, f"There is no mode {mode}.")
+        await session.set_mode(cast("PermissionMode", mode))
+        return {}
 
     def _fork(self, session_id: str, cwd: str) -> dict[str, Any]:
         try:

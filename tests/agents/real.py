@@ -49,8 +49,8 @@ class RealAgent(NamedTuple):
     """How an agent is installed, configured and made to run a command.
 
     ``files`` are those of its home directory, ``run`` what its model calls. ``refused`` is how a turn ends whose tool
-    was refused, ``forks`` whether it copies its memory, ``remembers`` whether it always knows after a restart what was
-    said before.
+    was refused, ``forks`` whether it copies its memory, ``lists`` whether it tells what it remembers, ``remembers``
+    whether it always knows after a restart what was said before.
     """
 
     mode: str
@@ -61,6 +61,7 @@ class RealAgent(NamedTuple):
     refused: str = "end"
     remembers: bool = True
     forks: bool = False
+    lists: bool = True
 
 
 def _codex(command: str) -> Step:
@@ -96,6 +97,7 @@ AGENTS = (
         {"GEMINI_API_KEY": "test-key", "GEMINI_MODEL": "gemini-2.5-pro", "GOOGLE_GEMINI_BASE_URL": "{url}"},
         {".gemini/settings.json": GEMINI},
         remembers=False,
+        lists=False,
     ),
     RealAgent(
         "kimi",

@@ -370,6 +370,33 @@ async def test_the_mode_that_an_agent_comes_up_in_is_no_choice_of_a_human(tmp_pa
     assert stage.desk.agent_mode is None
 
 
+async def test_a_mode_that_is_a_setting_is_set_as_one(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    async with acp_stage(tmp_path, "--settings=ask,go", f"--journal={journal}", agent_mode="go") as stage:
+        await stage.prompt(["mode"])
+        assert stage.said == "go"
+
+        stage.desk.agent_mode = "nonsense"
+        with pytest.raises(AgentUnavailable, match="did not take the mode 'nonsense'"):
+            await stage.prompt(["mode"])
+
+    assert '"configId":"how","value":"go"' in journal.read_text()
+
+
+async def test_a_mode_that_the_agent_takes_in_a_turn_stays_over_a_restart(tmp_path: Path) -> None:
+    """What a human approved there (a plan, say) must not be undone by the next start."""
+    arguments = ("--modes=plan,default", "--resume", f"--store={tmp_path}", f"--journal={tmp_path}/journal")
+    async with acp_stage(tmp_path, *arguments, agent_mode="plan") as stage:
+        await stage.prompt(["update", {"sessionUpdate": "current_mode_update", "currentModeId": "default"}])
+        assert stage.desk.agent_mode == "default"
+        await stage.prompt(["exit", 0])
+
+        await stage.prompt(["mode"])
+
+    assert stage.said == "default"
+    assert stage.errors == ["agent-exited"]
+
+
 async def test_another_mode_is_taken_before_the_next_prompt(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     async with acp_stage(tmp_path, "--modes=ask,go", f"--journal={journal}") as stage:

@@ -304,3 +304,21 @@ async def test_an_agent_that_makes_no_copies_makes_none(tmp_path: Path) -> None:
         await stage.prompt(text="one")
 
         assert await stage.agent.fork(str(tmp_path)) is None
+
+
+async def test_the_session_is_closed_where_the_agent_offers_that_before_it_is_ended(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    arguments = ("--close", "--resume", f"--store={tmp_path}", f"--journal={journal}")
+    async with acp_stage(tmp_path, *arguments, idle_seconds=0.1) as stage:
+        await stage.prompt(["say", "a"])
+        await stage.until(lambda: "exited" in stage.statuses)
+        assert journal.read_text().count("session/close") == 1
+
+        await stage.prompt(["say", "b"])
+    assert journal.read_text().count("session/close") == 2
+    assert stage.errors == []
+
+
+async def test_one_that_does_not_answer_that_is_ended_all_the_same(tmp_path: Path) -> None:
+    async with acp_stage(tmp_path, "--close", "--silent=session/close", "--stubborn") as stage:
+        await stage.prompt(["say", "a"])

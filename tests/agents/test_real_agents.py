@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.agents.model import Model
-from tests.agents.real import AGENTS, RealAgent, RealPlace, Talk, talking
+from tests.agents.real import AGENTS, SECONDS, RealAgent, RealPlace, Talk, talking
 from tests.processes.living import fresh_mark, marked
 
 pytestmark = pytest.mark.timeout(300)  # some take seconds to start, and minutes where the machine is busy
@@ -151,3 +151,30 @@ def lines(place: RealPlace, name: str) -> int:
 def outcomes(talk: Talk) -> dict[str, str]:
     """Return how the session's tool calls ended."""
     return {event["toolCallId"]: event["status"] for event in talk.events("tool-call") if "status" in event}
+
+
+def test_a_conversation_from_elsewhere_goes_on_with_what_was_said_in_its_log(place: RealPlace) -> None:
+    """Its session is deleted here, as if it had been held in the agent's own terminal."""
+    with talking(place) as talk:
+        assert talk.over(talk.prompt([{"think": "Hm."}, {"say": "The word is pelican."}])) == "end"
+        assert talk.client.delete(f"/api/session/{talk.session_id}").status_code == 200
+
+        answer = talk.client.get(f"/api/agents/{place.agent.mode}/sessions", timeout=SECONDS)
+        if not place.agent.lists:
+            assert (answer.status_code, answer.json()["code"]) == (409, "agent-unavailable")
+            return
+        (known,) = answer.json()["agentSessions"]
+        wanted = {"mode": place.agent.mode, "agentSessionId": known["agentSessionId"]}
+        opened = talk.client.post("/api/sessions", json=wanted, timeout=SECONDS)
+        assert opened.status_code == 201, opened.text
+        again = talk.client.post("/api/sessions", json=wanted, timeout=SECONDS)
+        assert (again.status_code, again.json()["code"]) == (409, "agent-session-taken")
+
+        later = Talk(place, talk.client, opened.json()["sessionId"])
+        assert [event["text"] for event in later.events("agent-message")] == ["The word is pelican."]
+        assert "pelican" in later.events("command-sent")[0]["command"]
+        turn = later.prompt([{"recall": "pelican"}])
+        assert later.over(turn) == "end"
+        assert later.said(turn).endswith("I remember pelican.")
+        assert later.events("session-error") == []
+        assert len(later.events("command-sent")) == 2
