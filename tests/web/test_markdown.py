@@ -40,7 +40,7 @@ MAY_BE = {
     "THEAD",
     "TR",
 }
-MAY_HAVE = {"href", "target", "rel", "class"}
+MAY_HAVE = {"href", "target", "rel", "title", "class"}
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_questions_are_answered_by_keys_and_by_others(visit: Visit, place: Place
     field(page).focus()
     page.keyboard.type("a")  # is for the prompt: nothing is allowed by what somebody writes
     expect(card).to_contain_text("1 of 2")
-    page.wait_for_timeout(500)
+    expect(card.get_by_role("button", name="Allow").first).to_be_enabled()
 
     page.keyboard.press("Alt+w")
     asked = card.locator(".command").inner_text()

@@ -132,6 +132,7 @@ export function onKey(event: KeyboardEvent): boolean {
     if (!keys || (keys !== stroke && keys !== both)) continue;
     const row: Row = COMMANDS[id as CommandId];
     if ((typing && !row.typing) || (inDialog && id !== "palette.open")) continue;
+    if (event.repeat && row.group === "Approval") continue; // held since before there was a question
     begun = "";
     event.preventDefault();
     act();

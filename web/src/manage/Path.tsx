@@ -3,6 +3,7 @@ import { type KeyboardEvent, useDeferredValue, useId, useLayoutEffect, useRef, u
 import { ask } from "../api/client";
 import { completePath } from "../api/gen";
 import { isComposing } from "../keys";
+import { visible } from "../parts/visible";
 
 interface Props {
   label: string;
@@ -105,7 +106,7 @@ export function PathField({ label, value, onChange, root, problem }: Props) {
               take(path);
             }}
           >
-            {path}
+            {visible(path)}
           </li>
         ))}
       </ul>

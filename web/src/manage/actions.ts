@@ -8,9 +8,10 @@ import { tell } from "../api/queries";
 import { useMayWrite } from "../app";
 import type { MenuItem } from "../parts/Menu";
 import { toast, toastError } from "../parts/toast";
+import { lineOf } from "../parts/visible";
 import { show } from "./dialog";
 
-export const nameOf = (session: Session): string => session.title || "Untitled";
+export const nameOf = ({ title }: Pick<Session, "title">): string => lineOf(title) || "Untitled";
 
 /** Rename a session; an empty name lets the next prompt give one. */
 export async function rename(queries: QueryClient, { sessionId }: Session, title: string): Promise<void> {

@@ -34,7 +34,8 @@ function copyable(pre: HTMLElement): void {
   button.className = "button";
   button.textContent = "Copy";
   button.ariaLabel = "Copy the code";
-  button.addEventListener("click", () => void copy(pre.textContent, "Code"));
+  // without the end of its last line, at which a shell would run what is pasted before anybody read it
+  button.addEventListener("click", () => void copy(pre.textContent.trimEnd(), "Code"));
   pre.replaceWith(box);
   box.append(pre, button);
 }

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "react";
 import { useLocation } from "wouter";
 import { WAITING, useSessions } from "../api/queries";
 import { notify } from "../notify";
+import { lineOf } from "../parts/visible";
 
 /** Tells, by a notification of the browser, of each session that begins to wait for a human. */
 export function Notify() {
@@ -15,7 +16,7 @@ export function Notify() {
     if (!before) return; // what waited before this page came is no news
     for (const { sessionId, title, workingDir } of waiting) {
       if (before.has(sessionId)) continue;
-      notify(title || workingDir, "Waits for your answer", sessionId, () => navigate(`/session/${sessionId}`));
+      notify(lineOf(title || workingDir), "Waits for your answer", sessionId, () => navigate(`/session/${sessionId}`));
     }
   }, [waiting, isSuccess, navigate]);
   return null;

@@ -4,6 +4,7 @@ import type { Session } from "../api/gen";
 import { useProjects, useSessions } from "../api/queries";
 import { useApp } from "../app";
 import { useModal } from "../parts/Dialog";
+import { lineOf } from "../parts/visible";
 import { isComposing, type Offer, spelled, useOffers } from "../keys";
 
 const MOST = 50;
@@ -30,7 +31,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
       words.every((word) => `${title} ${group}`.toLowerCase().includes(word));
     const offer = ({ sessionId, title, workingDir, status }: Session): Offer => ({
       id: sessionId,
-      title: title || workingDir,
+      title: lineOf(title || workingDir),
       group: status === "waiting" ? "Waits for you" : "Session",
       act: () => navigate(`/session/${sessionId}`),
     });
@@ -38,7 +39,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
       ...commands.filter((each) => each.id !== "palette.open"),
       ...(projects ?? []).map(({ projectId, name }) => ({
         id: projectId,
-        title: name,
+        title: lineOf(name),
         group: "Project",
         act: () => navigate(`/sessions?projectId=${projectId}`),
       })),

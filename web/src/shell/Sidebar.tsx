@@ -3,6 +3,7 @@ import type { Session } from "../api/gen";
 import { useSessions, useWaiting } from "../api/queries";
 import { useApp } from "../app";
 import { StatusDot } from "../parts/StatusDot";
+import { lineOf } from "../parts/visible";
 import { useCommand } from "../keys";
 
 const MOST = 100; // the page of all sessions has the rest
@@ -40,7 +41,7 @@ function Part({ title, sessions, path }: { title: string; sessions: Session[]; p
           <li key={sessionId}>
             <Link href={`/session/${sessionId}`} aria-current={path === `/session/${sessionId}` ? "page" : undefined}>
               <StatusDot status={status} />
-              <span className="clip">{title || workingDir}</span>
+              <span className="clip">{lineOf(title || workingDir)}</span>
             </Link>
           </li>
         ))}

@@ -1,12 +1,12 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { ApiProblem, ask, messageOf, once } from "../../api/client";
 import { answerApproval, type ApprovalOption, type ApprovalOutcome, type ApprovalRequest } from "../../api/gen";
 import { useSessionState } from "../../app";
 import { COMMANDS, type CommandId, spelled, useCommand } from "../../keys";
 import { toast } from "../../parts/toast";
+import { lineOf, visible } from "../../parts/visible";
 import { useWhole } from "./Body";
 import { usePlace } from "./place";
-import { visible } from "./words";
 
 const COMMAND = {
   "allow-once": "approval.allow",
@@ -15,7 +15,7 @@ const COMMAND = {
   "reject-once": "approval.reject",
   "reject-always": "approval.never",
 } as const satisfies Record<ApprovalOption["kind"], CommandId>;
-const ARMED_MS = 400; // a click or key that was meant for what was there before answers nothing
+const ARMED_MS = 500; // a click or key that was meant for what was there before answers nothing
 
 /** What waits for a human, one at a time; the others are in reach. */
 export function Approvals() {
@@ -52,18 +52,21 @@ function Approval({ request, children }: { request: ApprovalRequest; children: R
   const [edited, setEdited] = useState<string>();
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
-  const armed = useRef(false);
   const card = useRef<HTMLElement>(null);
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      armed.current = true;
-    }, ARMED_MS);
-    return () => clearTimeout(timer);
-  }, []);
-  const ready = writable && !busy;
+  const box = useRef<HTMLPreElement>(null);
+  const [end, setEnd] = useState(true); // whether the end of what is asked was in sight
+  const armed = useArmed(`${command !== undefined || error !== null} ${end}`);
+  useLayoutEffect(() => {
+    if (box.current && command !== undefined) setEnd(isAtEnd(box.current));
+  }, [command]);
+  const ready = writable && !busy && armed;
   const answer = async (option: ApprovalOption) => {
     const approved = option.kind.startsWith("allow");
-    if (!ready || !armed.current || (approved && command === undefined)) return; // nobody allows what was not shown whole
+    if (!ready || (approved && command === undefined)) return; // nobody allows what was not shown whole
+    if (approved && !end && edited === undefined) {
+      box.current?.scrollTo(0, box.current.scrollHeight);
+      return;
+    }
     const custom = approved && edited !== undefined && edited !== command ? { customCommand: edited } : {};
     setBusy(true);
     setProblem("");
@@ -99,13 +102,19 @@ function Approval({ request, children }: { request: ApprovalRequest; children: R
       <div className="line">
         <p className="grow row">
           <span className="dot waiting" aria-hidden="true" />
-          <b>{explanation || "May this run?"}</b>
+          <b className="explanation">{visible(explanation) || "May this run?"}</b>
         </p>
         <Expiry at={expiresAt} />
         {children}
       </div>
       {edited === undefined ? (
-        <pre className="command" tabIndex={0} aria-label="What is asked">
+        <pre
+          ref={box}
+          className="command"
+          tabIndex={0}
+          aria-label="What is asked"
+          onScroll={(event) => setEnd(end || isAtEnd(event.currentTarget))}
+        >
           {command === undefined ? "…" : visible(command)}
         </pre>
       ) : (
@@ -123,6 +132,7 @@ function Approval({ request, children }: { request: ApprovalRequest; children: R
           }}
         />
       )}
+      {!end && edited === undefined && <p className="waits">There is more of it below: read it to its end.</p>}
       {(problem || error) && (
         <p className="problem" role="alert">
           {problem || messageOf(error)}
@@ -133,13 +143,14 @@ function Approval({ request, children }: { request: ApprovalRequest; children: R
         {options.map((option) => (
           <button
             key={option.optionId}
-            className={option.kind === "allow-once" ? "button primary" : "button"}
+            className={`button ${option.kind.startsWith("allow") ? "yes" : "no"}${option.kind === "allow-once" ? " primary" : ""}`}
             disabled={!ready || (option.kind.startsWith("allow") && command === undefined)}
             onClick={() => void answer(option)}
           >
-            {edited !== undefined && edited !== command && option.kind.startsWith("allow")
-              ? `${option.name}, as edited`
-              : option.name}
+            <span className="clip">
+              {lineOf(option.name)}
+              {edited !== undefined && edited !== command && option.kind.startsWith("allow") && ", as edited"}
+            </span>
             <kbd>{spelled(COMMANDS[COMMAND[option.kind]].keys).join(" ")}</kbd>
           </button>
         ))}
@@ -163,6 +174,27 @@ function Approval({ request, children }: { request: ApprovalRequest; children: R
   );
 }
 
+/** Whether what is shown was there, in a page that is looked at, for long enough to be what an answer is meant for. */
+function useArmed(shown: string): boolean {
+  const [armed, setArmed] = useState("");
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const begin = () => {
+      clearTimeout(timer);
+      setArmed("");
+      if (document.visibilityState === "visible") timer = setTimeout(() => setArmed(shown), ARMED_MS);
+    };
+    begin();
+    document.addEventListener("visibilitychange", begin);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", begin);
+    };
+  }, [shown]);
+  return armed === shown;
+}
+
+const isAtEnd = (box: HTMLElement): boolean => box.scrollHeight - box.clientHeight - box.scrollTop < 4;
 
 const outcome = (answer: ApprovalOutcome): string => {
   if (answer.type === "approval-expired") return "nobody answered in time, so it was not allowed";

@@ -3,6 +3,7 @@ import { useMemo } from "react";
 import { ask, messageOf } from "../../api/client";
 import { type ChangedFile, getChanges } from "../../api/gen";
 import { useSessionState } from "../../app";
+import { visible } from "../../parts/visible";
 import { Panel } from "./Panel";
 import { Patch } from "./Patch";
 import { type Hunk, parse } from "./patch";
@@ -51,7 +52,7 @@ function File({ file, hunks }: { file: ChangedFile; hunks: Hunk[] }) {
   return (
     <figure>
       <button className="fold" aria-expanded={open} onClick={turn}>
-        <span className="clip mono">{file.previousPath ? `${file.previousPath} → ${file.path}` : file.path}</span>
+        <span className="clip mono">{visible(file.previousPath ? `${file.previousPath} → ${file.path}` : file.path)}</span>
         <span className="how faint">
           {file.status}
           {file.additions !== undefined && <span className="plus">+{file.additions}</span>}

@@ -4,6 +4,7 @@ import { cancelTurn, type FileName, submitPrompt } from "../../api/gen";
 import { useSessionState } from "../../app";
 import { isComposing, useCommand } from "../../keys";
 import { toastError } from "../../parts/toast";
+import { visible } from "../../parts/visible";
 import { type Attachment, useAttachments } from "./attachments";
 import { type Mention, mentionAt, useCompletion } from "./mention";
 import { usePlace } from "./place";
@@ -154,7 +155,7 @@ export function Composer() {
                 complete(file, open);
               }}
             >
-              {file.directory && !file.path.endsWith("/") ? `${file.path}/` : file.path}
+              {visible(file.directory && !file.path.endsWith("/") ? `${file.path}/` : file.path)}
             </li>
           ))}
         </ul>
@@ -246,7 +247,7 @@ function Attached({ attachments, onRemove }: { attachments: Attachment[]; onRemo
     <ul className="chips" aria-label="Goes with it">
       {attachments.map(({ id, name, bytes, given, problem }) => (
         <li key={id} className="chip">
-          <span className="clip">{name}</span>
+          <span className="clip">{visible(name)}</span>
           {bytes !== undefined && <span className="faint">{size(bytes)}</span>}
           {problem ? <span className="problem">{problem}</span> : !given && <span className="faint">uploading</span>}
           <button type="button" className="button plain icon" aria-label={`Remove ${name}`} onClick={() => onRemove(id)}>

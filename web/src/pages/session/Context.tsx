@@ -3,6 +3,7 @@ import { ask, messageOf } from "../../api/client";
 import { type ContextEntry, getSessionContext } from "../../api/gen";
 import { useSessionState } from "../../app";
 import { Time } from "../../parts/Time";
+import { visible } from "../../parts/visible";
 import { Panel } from "./Panel";
 import { usePlace } from "./place";
 import { count, size, within } from "./words";
@@ -64,7 +65,7 @@ function Files({ title, files }: { title: string; files: ContextEntry[] }) {
         {files.map((file, place) => (
           <li key={place} className="row">
             <span className="grow clip mono" title={file.path}>
-              {file.path === undefined ? (file.name ?? file.blobId) : within(file.path, store.state()?.session.workingDir)}
+              {visible(file.path === undefined ? (file.name ?? file.blobId ?? "") : within(file.path, store.state()?.session.workingDir))}
             </span>
             <span className="faint count">
               {file.tokenEstimate === null ? (file.size === null ? "" : size(file.size)) : `~${count(file.tokenEstimate)}`}

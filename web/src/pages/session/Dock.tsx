@@ -2,6 +2,7 @@ import { ask, once } from "../../api/client";
 import { cancelTurn, type PlanEntry, resumeSession } from "../../api/gen";
 import { useSessionState } from "../../app";
 import { toastError } from "../../parts/toast";
+import { lineOf, visible } from "../../parts/visible";
 import { Approvals } from "./Approvals";
 import { useFold, usePlace } from "./place";
 import { plural, previewOf } from "./words";
@@ -34,7 +35,7 @@ function Plan() {
         <span className="count faint">
           {done} of {entries.length}
         </span>
-        {!open && <span className="clip faint">{now?.content}</span>}
+        {!open && <span className="clip faint">{visible(now?.content ?? "")}</span>}
       </button>
       {open && (
         <ol>
@@ -42,7 +43,7 @@ function Plan() {
             <li key={place} className={entry.status}>
               <span aria-hidden="true">{MARKS[entry.status]}</span>
               <span className="hidden">{STATES[entry.status]}: </span>
-              {entry.content}
+              {visible(entry.content)}
             </li>
           ))}
         </ol>
@@ -77,7 +78,7 @@ function Queue() {
       <ol>
         {queue.map((prompt) => (
           <li key={prompt.turnId} className="row">
-            <span className="grow clip">{previewOf(prompt.command)}</span>
+            <span className="grow clip">{lineOf(previewOf(prompt.command))}</span>
             <button
               className="button plain icon"
               aria-label={`Remove from the queue: ${previewOf(prompt.command).slice(0, 60)}`}

@@ -1,7 +1,8 @@
 import type { Operation } from "../../api/gen";
 import type { Item } from "../../state/transcript";
+import { visible } from "../../parts/visible";
 import { usePlace } from "./place";
-import { plural, visible } from "./words";
+import { plural } from "./words";
 
 const STATES = { proposed: "to review", executed: "carried out", reverted: "undone", failed: "not carried out" } as const;
 
@@ -47,7 +48,7 @@ export function Operations({ item }: { item: Extract<Item, { kind: "operations" 
         .filter((result) => !result.success)
         .map((result) => (
           <p key={result.path + result.operation} className="problem">
-            {result.path}: {result.error}
+            {visible(result.path)}: {result.error}
           </p>
         ))}
     </>

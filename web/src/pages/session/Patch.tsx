@@ -1,5 +1,6 @@
 import { memo, useState } from "react";
 import type { Hunk } from "./patch";
+import { visible } from "../../parts/visible";
 import { plural } from "./words";
 
 const MOST_LINES = 600; // drawn at once
@@ -20,14 +21,14 @@ export const Patch = memo(function Patch({ hunks, label }: { hunks: Hunk[]; labe
             <tbody>
               {(place > 0 || hunk.title) && (
                 <tr className="cut">
-                  <td colSpan={3}>{hunk.title || "⋯"}</td>
+                  <td colSpan={3}>{visible(hunk.title) || "⋯"}</td>
                 </tr>
               )}
               {lines.map((line, index) => (
                 <tr key={index} className={line.sign === "+" ? "added" : line.sign === "-" ? "removed" : undefined}>
                   <td className="number">{line.after ?? line.before}</td>
                   <td className="sign">{line.sign}</td>
-                  <td className="text">{line.text}</td>
+                  <td className="text">{visible(line.text.replace(/\r$/, ""))}</td>
                 </tr>
               ))}
             </tbody>

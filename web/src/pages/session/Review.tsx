@@ -4,12 +4,12 @@ import { ApiProblem, ask, messageOf, once } from "../../api/client";
 import { executeOperations, getPlan, type OperationResult, type PlannedOperation, revertOperations } from "../../api/gen";
 import { useSessionState } from "../../app";
 import { toast } from "../../parts/toast";
+import { visible } from "../../parts/visible";
 import { Panel } from "./Panel";
 import { Patch } from "./Patch";
 import { parse, tally } from "./patch";
 import { SIGNS, targetOf } from "./Operations";
 import { useFold, usePlace } from "./place";
-import { visible } from "./words";
 
 const NO_DIFF: Record<NonNullable<PlannedOperation["noDiff"]>, string> = {
   binary: "A binary file: there is no text to compare.",
@@ -82,7 +82,7 @@ export default function Review({ planId, onClose }: { planId: string; onClose: (
       {problem !== undefined && <Refusal problem={problem} />}
       {results.map((result, place) => (
         <p key={place} className="problem" role="alert">
-          {result.path}: {result.error}
+          {visible(result.path)}: {result.error}
         </p>
       ))}
       {operations.map((one) => (

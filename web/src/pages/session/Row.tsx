@@ -4,6 +4,7 @@ import type { CommandSent, ContextItem } from "../../api/gen";
 import { Markdown } from "../../parts/Markdown";
 import { plain } from "../../state/ansi";
 import type { Item } from "../../state/transcript";
+import { visible } from "../../parts/visible";
 import { Body } from "./Body";
 import { copy } from "../../parts/copy";
 import { Elapsed } from "./Elapsed";
@@ -11,7 +12,7 @@ import { Operations } from "./Operations";
 import { Output } from "./Output";
 import { useFold, usePlace } from "./place";
 import { Tool } from "./Tool";
-import { count, duration, plural, previewOf, size, visible } from "./words";
+import { count, duration, plural, previewOf, size } from "./words";
 
 export type ItemOf<K extends Item["kind"]> = Extract<Item, { kind: K }>;
 
@@ -37,7 +38,7 @@ export const isSaid = (item: Item): item is ItemOf<"prompt" | "message"> =>
 
 export const textOf = (item: Item): string => {
   if (item.kind === "prompt") return previewOf(item.sent.command);
-  return "text" in item ? plain(item.text) : "";
+  return "text" in item ? visible(plain(item.text)) : "";
 };
 
 export function linkTo(sessionId: string, seq: number): string {
@@ -78,7 +79,7 @@ function content(item: Item) {
         </>
       );
     case "exit":
-      return `${plain(item.text)} exited with ${item.code ?? "no code"}`.trim();
+      return `${visible(plain(item.text))} exited with ${item.code ?? "no code"}`.trim();
     case "fold":
       return <Fold item={item} />;
     case "tool":
@@ -96,12 +97,12 @@ function content(item: Item) {
     case "error":
       return (
         <>
-          {plain(item.text)}
+          {visible(plain(item.text))}
           {item.recoverable && <span className="faint"> The session can go on.</span>}
         </>
       );
     case "note":
-      return item.text;
+      return visible(item.text);
   }
 }
 
@@ -140,7 +141,7 @@ function Given({ context }: { context: ContextItem[] }) {
     <ul className="chips" aria-label="Given with it">
       {context.map((given, place) => (
         <li key={place} className="chip clip">
-          {given.path ?? given.name ?? "a file"}
+          {visible(given.path ?? given.name ?? "a file")}
           {given.bytes !== undefined && <span className="faint"> {size(given.bytes)}</span>}
         </li>
       ))}

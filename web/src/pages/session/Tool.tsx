@@ -3,13 +3,14 @@ import { Link } from "wouter";
 import type { LargeBody, ToolCall, ToolContent, ToolDiff } from "../../api/gen";
 import { plain } from "../../state/ansi";
 import type { Item } from "../../state/transcript";
+import { visible } from "../../parts/visible";
 import { Body, useWhole } from "./Body";
 import { Elapsed } from "./Elapsed";
 import { Output } from "./Output";
 import { Patch } from "./Patch";
 import { compare, tally } from "./patch";
 import { useFold, usePlace } from "./place";
-import { duration, visible, within } from "./words";
+import { duration, within } from "./words";
 
 const TAIL_LINES = 8;
 const MOST_INPUT = 4000;
@@ -42,7 +43,7 @@ export function Tool({ item }: { item: Extract<Item, { kind: "tool" }> }) {
           {call.locations && !hasDiff && (
             <p className="faint mono">
               {call.locations
-                .map(({ path, line }) => within(path, directory) + (line === undefined ? "" : `:${line}`))
+                .map(({ path, line }) => visible(within(path, directory)) + (line === undefined ? "" : `:${line}`))
                 .join(", ")}
             </p>
           )}
@@ -102,7 +103,7 @@ function Content({ content }: { content: ToolContent }) {
 const unfenced = (text: string) => /^```\w*\n([\s\S]*?)\n?```\s*$/.exec(text)?.[1] ?? text;
 
 function Diff({ diff: { path: whole, oldText, newText } }: { diff: ToolDiff }) {
-  const path = within(whole, usePlace().store.state()?.session.workingDir);
+  const path = visible(within(whole, usePlace().store.state()?.session.workingDir));
   const before = useWhole(oldText ?? "").text;
   const after = useWhole(newText).text;
   const hunks = useMemo(

@@ -6,11 +6,12 @@ import { useAgents } from "../../api/queries";
 import { exportSession } from "../../api/gen";
 import { useApp, useSessionState, useStore, useViewPart } from "../../app";
 import { useCommand } from "../../keys";
-import { useSessionActions } from "../../manage/actions";
+import { nameOf, useSessionActions } from "../../manage/actions";
 import { Boundary } from "../../parts/Boundary";
 import { Menu } from "../../parts/Menu";
 import { StatusDot } from "../../parts/StatusDot";
 import { Title } from "../../parts/Title";
+import { visible } from "../../parts/visible";
 import { Composer } from "./Composer";
 import { copy } from "../../parts/copy";
 import { Dock } from "./Dock";
@@ -95,7 +96,7 @@ interface HeadProps {
 function Head({ sessionId, panel, onShow }: HeadProps) {
   const store = useStore(sessionId);
   const status = useSessionState(store, (state) => state.session.status)!;
-  const title = useSessionState(store, (state) => state.session.title) || "Untitled";
+  const title = nameOf({ title: useSessionState(store, (state) => state.session.title) ?? "" });
   useSessionState(store, ({ session: { archived, projectId } }) => `${archived} ${projectId}`); // the menu depends on it
   const cwd = useSessionState(store, (state) => state.cwd);
   const usage = useSessionState(store, (state) => state.usage);
@@ -116,7 +117,7 @@ function Head({ sessionId, panel, onShow }: HeadProps) {
       <h1 className="clip">{title}</h1>
       <StatusDot status={status} word />
       <span className="grow faint mono clip" title={cwd}>
-        {cwd}
+        {cwd && visible(cwd)}
       </span>
       <button
         className="button plain meter"

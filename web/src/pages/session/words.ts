@@ -25,10 +25,3 @@ export const previewOf = (text: string | LargeBody): string => (typeof text === 
 /** Return a path as it is read from a directory. */
 export const within = (path: string, directory: string | undefined): string =>
   directory && path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : path;
-
-// Could make a command look like another one: controls, and what turns the direction of writing or takes no room.
-const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]/g;
-
-/** Return a text with nothing hidden in it. */
-export const visible = (text: string): string =>
-  text.replace(UNSEEN, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);

@@ -11,6 +11,7 @@ import { SessionMenu } from "../../manage/SessionMenu";
 import { StatusDot } from "../../parts/StatusDot";
 import { Time } from "../../parts/Time";
 import { toastError } from "../../parts/toast";
+import { lineOf, visible } from "../../parts/visible";
 import { marked } from "./filter";
 
 interface Props {
@@ -123,8 +124,8 @@ const Row = memo(function Row({ session, project, search, renaming, onRename, on
           <Marked text={nameOf(session)} search={search} />
         </Link>
       )}
-      <span className="place faint clip">{project || <span className="mono">{workingDir}</span>}</span>
-      <span className="mode faint clip">{mode}</span>
+      <span className="place faint clip">{lineOf(project) || <span className="mono">{visible(workingDir)}</span>}</span>
+      <span className="mode faint clip">{lineOf(mode)}</span>
       <Time at={lastActivity} />
       <SessionMenu session={session} rename={() => onRename(sessionId)} />
       {snippet && (
@@ -137,7 +138,7 @@ const Row = memo(function Row({ session, project, search, renaming, onRename, on
 });
 
 const Marked = ({ text, search }: { text: string; search: string }) =>
-  marked(text, search).map((piece, place) => (place % 2 ? <mark key={place}>{piece}</mark> : piece));
+  marked(lineOf(text), search).map((piece, place) => (place % 2 ? <mark key={place}>{piece}</mark> : piece));
 
 /** A session's name, being written: Enter or leaving keeps it, Escape does not. */
 function Name({ session, onEnd }: { session: Session; onEnd: () => void }) {

@@ -9,6 +9,7 @@ import { useCommand } from "../../keys";
 import { show } from "../../manage/dialog";
 import { Menu } from "../../parts/Menu";
 import { Title } from "../../parts/Title";
+import { lineOf } from "../../parts/visible";
 import { changed, filterOf, isNarrowed, STATUSES } from "./filter";
 import { List } from "./List";
 import { Welcome } from "./Welcome";
@@ -36,7 +37,7 @@ export default function Sessions() {
     <div className="sessions">
       <Title>{project?.name ?? "Sessions"}</Title>
       <header className="row">
-        <h1 className="grow clip">{project?.name ?? "Sessions"}</h1>
+        <h1 className="grow clip">{lineOf(project?.name ?? "Sessions")}</h1>
         {mayWrite && (
           <button
             className="button primary"
@@ -107,7 +108,7 @@ function Projects({ projects, chosen }: { projects: Project[]; chosen: string | 
               aria-current={projectId === chosen ? "page" : undefined}
               title={rootDir}
             >
-              {name}
+              {lineOf(name)}
             </Link>
           </li>
         ))}

@@ -6,6 +6,7 @@ import { useMayWrite } from "../../app";
 import { nameOf } from "../../manage/actions";
 import { Time } from "../../parts/Time";
 import { toast, toastError } from "../../parts/toast";
+import { visible } from "../../parts/visible";
 
 const EFFECTS = { allow: "allowed", ask: "asked", deny: "refused" };
 
@@ -31,7 +32,7 @@ export function Rules() {
           <li key={rule.ruleId} className="rule">
             <span className="grow">
               <span className="effect">{EFFECTS[rule.effect]}</span>{" "}
-              <code className="breakable">{rule.command ?? rule.path ?? rule.kind ?? "everything"}</code>
+              <code className="breakable">{visible(rule.command ?? rule.path ?? rule.kind ?? "everything")}</code>
               <span className="faint breakable">
                 <Where rule={rule} />
               </span>
@@ -63,5 +64,5 @@ function Where({ rule }: { rule: Rule }) {
     rule.mode ? `for ${rule.mode}` : "",
     rule.workingDir ? `in ${rule.workingDir}` : "",
   ];
-  return <>{parts.filter(Boolean).join(", ")}</>;
+  return <>{visible(parts.filter(Boolean).join(", "))}</>;
 }

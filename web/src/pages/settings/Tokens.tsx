@@ -10,6 +10,7 @@ import { useSending } from "../../manage/sending";
 import { Confirm, Dialog } from "../../parts/Dialog";
 import { Time } from "../../parts/Time";
 import { toast, toastError } from "../../parts/toast";
+import { lineOf } from "../../parts/visible";
 
 const SCOPES = { full: "may do all", read: "may only read", session: "one session" };
 
@@ -44,7 +45,7 @@ export function Tokens() {
         {tokens?.map((token) => (
           <li key={token.tokenId}>
             <span className="grow clip">
-              {token.name}
+              {lineOf(token.name)}
               {token.tokenId === me.tokenId && <span className="faint"> (this browser’s)</span>}
             </span>
             <span className="faint clip">
@@ -62,7 +63,7 @@ export function Tokens() {
       {making && <Make onClose={() => setMaking(false)} />}
       {revoking && (
         <Confirm
-          title={`Revoke “${revoking.name}”?`}
+          title={`Revoke “${lineOf(revoking.name)}”?`}
           text="Whoever uses it is logged out at once, and what they follow ends."
           action="Revoke"
           onYes={() => void revoke(revoking)}
