@@ -44,7 +44,7 @@ export function parse(patch: string): FilePatch[] {
       files.at(-1)!.hunks.push(hunk);
     } else if (line.startsWith("diff --git ")) {
       hunk = undefined;
-      files.push({ path: line.replace(/.* "?b\//, "").replace(/"$/, ""), hunks: [] });
+      files.push({ path: line.replace(/^.* "?b\//, "").replace(/"$/, ""), hunks: [] });
     } else if (line.startsWith("--- ")) {
       hunk = undefined;
       if (!files.length || files.at(-1)!.hunks.length) files.push({ path: named(line), hunks: [] });
