@@ -175,7 +175,7 @@ def test_lines_are_pasted_after_a_question_and_none_ends_the_paste(visit: Visit,
     }"""
 
     page.evaluate(paste, "one\nt\x1b[201~wo\n")
-    dialog = page.get_by_role("dialog", name="Paste several lines?")
+    dialog = page.get_by_role("dialog", name="Paste whole lines?")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Paste").click()
 

@@ -7,6 +7,7 @@ import { COMMANDS, spelled, useCommand } from "../../keys";
 import { Confirm, Dialog } from "../../parts/Dialog";
 import { Menu, type MenuItem } from "../../parts/Menu";
 import { toast, toastError } from "../../parts/toast";
+import { visible } from "../../parts/visible";
 import { Find } from "./Find";
 import { KeyBar } from "./KeyBar";
 import { Notice } from "./Notice";
@@ -133,7 +134,7 @@ function Head({ view, terminal, mayType, byCard, onCard, onAgain }: Props & {
         <h1 ref={heading} className="clip" tabIndex={-1}>
           {title}
         </h1>
-        <span className="grow faint mono clip">{terminal.workingDir}</span>
+        <span className="grow faint mono clip">{visible(terminal.workingDir)}</span>
         {state.size && (
           <span className="faint count" title="Columns and rows">
             {state.size.cols} × {state.size.rows}
@@ -177,7 +178,7 @@ function Questions({ view, state: { link, lines } }: { view: View; state: State 
     view.focus();
   };
   if (link) return <Sure title={`Open ${hostOf(link)}?`} text={link} action="Open it in a new tab" onYes={follow} onClose={leave} />;
-  if (lines) return <Sure title="Paste several lines?" text={lines} action="Paste" onYes={paste} onClose={leave} />;
+  if (lines) return <Sure title="Paste whole lines?" text={lines} action="Paste" onYes={paste} onClose={leave} />;
   return null;
 }
 
@@ -200,7 +201,7 @@ function Sure({ title, text, action, onYes, onClose }: SureProps) {
   );
   return (
     <Dialog title={title} onClose={onClose} onSubmit={onYes} footer={footer}>
-      <pre className="quoted">{text}</pre>
+      <pre className="quoted">{visible(text)}</pre>
     </Dialog>
   );
 }

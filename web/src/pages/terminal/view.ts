@@ -176,10 +176,10 @@ export class View {
     this.key(`\x1b${this.made.terminal.modes.applicationCursorKeysMode ? "O" : "["}${final}`);
   }
 
-  /** Paste; several lines to what would run them at once, only after a question. */
+  /** Paste; what a program would run at once, since a line ends in it, only after a question. */
   paste(text: string): void {
     const plain = plainPaste(text);
-    if (/[\r\n]./.test(plain) && !this.made.terminal.modes.bracketedPasteMode) this.change({ lines: plain });
+    if (/[\r\n]/.test(plain) && !this.made.terminal.modes.bracketedPasteMode) this.change({ lines: plain });
     else this.made.terminal.paste(plain);
   }
 
