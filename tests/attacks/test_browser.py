@@ -1,18 +1,13 @@
 """What a real browser does with a foreign page's requests, and with hostile text on the pages."""
 
-import http.server
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
-from typing_extensions import override
 
+from tests.attacks.evil import evil_site
 from tests.attacks.stage import Target
-from tests.ports import free_port
 from tests.servers import Place, new_session, run_prompt
 from tests.web.stage import CHROMIUM, Visitor, chromium
 
@@ -42,44 +37,6 @@ socket.onopen = () => tell("read", "socket");
 socket.onerror = tried("socket");
 </script>"""
 ATTEMPTS = {"stream", "list", "prompt", "json", "socket"}
-
-
-class EvilSite:
-    """Another origin: serves one page, and notes what is sent home."""
-
-    def __init__(self) -> None:
-        self.page = b""
-        self.sent: dict[str, list[str]] = {}
-        self.port = free_port()
-        self.url = f"http://localhost:{self.port}"  # another site than 127.0.0.1
-
-
-@contextmanager
-def evil_site() -> Iterator[EvilSite]:
-    site = EvilSite()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            for name, values in parse_qs(urlsplit(self.path).query).items():
-                site.sent.setdefault(name, []).extend(values)
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(site.page)
-
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", site.port), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield site
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
