@@ -19,21 +19,23 @@ export const MOST_FOUND = 1000;
 /** Search until the beginning, until there are MOST_FOUND, or until told to stop; tell what was found so far. */
 export async function search(sessionId: string, query: string, tell: (found: Found) => void, signal: AbortSignal) {
   const seqs: number[] = [];
-  let before: number | undefined;
+  const pageBefore = (before?: number) => {
+    const query = { types: TYPES, limit: PAGE_EVENTS, ...(before !== undefined && { before }) };
+    return ask(getSessionHistory({ path: { sessionId }, query, signal }));
+  };
   let head = 0;
   let newer = new Map<string, Piece[]>();
+  let coming = pageBefore();
   for (;;) {
-    const page = await ask(
-      getSessionHistory({
-        path: { sessionId },
-        query: { types: TYPES, limit: PAGE_EVENTS, ...(before !== undefined && { before }) },
-        signal,
-      }),
-    );
+    const page = await coming;
+    const before = page.nextBefore;
+    if (before !== undefined) {
+      coming = pageBefore(before); // comes while this one is looked through
+      coming.catch(() => undefined); // told where it is waited for, if it still is
+    }
     const pieces = joined(page.events);
     seqs.unshift(...occurrences(query, pieces, newer));
     newer = pieces;
-    before = page.nextBefore;
     head ||= page.events.at(-1)?.seq ?? 1;
     const over = before === undefined || seqs.length >= MOST_FOUND;
     tell({ seqs: [...seqs], share: over ? 1 : 1 - before! / head, over });
@@ -50,7 +52,12 @@ interface Piece {
 export function joined(events: SessionEvent[]): Map<string, Piece[]> {
   const texts = new Map<string, Piece[]>();
   for (const event of events) {
-    for (const [name, text] of textsOf(event)) texts.set(name, [...(texts.get(name) ?? []), { seq: event.seq, text }]);
+    for (const [name, text] of textsOf(event)) {
+      const piece = { seq: event.seq, text };
+      const known = texts.get(name);
+      if (known) known.push(piece);
+      else texts.set(name, [piece]);
+    }
   }
   return texts;
 }

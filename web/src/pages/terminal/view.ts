@@ -4,7 +4,7 @@ import { resizeTerminal, type TerminalSnapshot, typeIntoTerminal } from "../../a
 import type { Shared } from "../../api/shared";
 import { onKey } from "../../keys";
 import { Feed, follow, reader } from "../../state/feed";
-import { toBase64 } from "../../state/base64";
+import { fromBase64, toBase64 } from "../../state/base64";
 import { type Typed, Typist } from "../../state/typist";
 import { onScheme, themeOf } from "./colours";
 import { drawByCard, type Made, makeTerminal } from "./xterm";
@@ -232,7 +232,7 @@ export class View {
 
   private reset({ cols, rows, title, data }: TerminalSnapshot): void {
     const { terminal } = this.made;
-    const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+    const bytes = fromBase64(data);
     this.painting++; // to be painted anew is no reason to tell a program that it has the focus
     terminal.write("", () => {
       terminal.reset();
