@@ -38,7 +38,7 @@ export async function search(sessionId: string, query: string, tell: (found: Fou
     newer = pieces;
     head ||= page.events.at(-1)?.seq ?? 1;
     const over = before === undefined || seqs.length >= MOST_FOUND;
-    tell({ seqs: [...seqs], share: over ? 1 : 1 - before! / head, over });
+    tell({ seqs: [...seqs], share: over ? 1 : 1 - before / head, over });
     if (over || signal.aborted) return;
   }
 }
