@@ -34,6 +34,7 @@ export function useSessions(filter: SessionFilter = {}, enabled = true) {
     initialPageParam: "",
     getNextPageParam: (page: SessionPage) => page.nextCursor,
     placeholderData: filter.q ? keepPreviousData : undefined, // nothing jumps while somebody types
+    structuralSharing: false, // what did not change is the same anyway, and to compare thousands takes long
     enabled,
   });
   const { q, status, mode, archived, projectId } = filter;

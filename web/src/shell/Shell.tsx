@@ -91,9 +91,11 @@ export function Shell() {
         <Boundary name={path}>
           <Suspense fallback={null}>
             <Switch>
-              <Route path="/sessions">
-                <Sessions />
-              </Route>
+              {!me.sessionId && (
+                <Route path="/sessions">
+                  <Sessions />
+                </Route>
+              )}
               <Route path="/session/:id">{({ id }) => <Session key={id} sessionId={id} />}</Route>
               <Route path="/terminal/:id">{({ id }) => <Terminal key={id} id={id} />}</Route>
               <Route path="/settings">
