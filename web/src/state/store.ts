@@ -113,11 +113,11 @@ export class SessionStore {
     this.alone(async () => {
       const first = this.events[0]?.seq;
       if (first === undefined || this.current.atStart) return;
+      if (this.events.length + PAGE_EVENTS > MOST_EVENTS) this.cut(-TRIMMED_EVENTS);
       const page = await this.history({ before: first, limit: PAGE_EVENTS });
       if (page.epoch !== this.epoch) return this.reload();
       this.events = [...page.events, ...this.events];
       this.note(page);
-      if (this.events.length > MOST_EVENTS) this.events.length = MOST_EVENTS - TRIMMED_EVENTS; // the far end goes
       this.rebuild();
     });
 
@@ -180,8 +180,7 @@ export class SessionStore {
   private flush(): void {
     if (this.held) return;
     if (this.current.atEnd && this.events.length > MOST_EVENTS) {
-      this.events.splice(0, TRIMMED_EVENTS);
-      this.rebuild(); // a step of its own: rows that leave above and rows that come below are not told apart in one
+      this.cut(TRIMMED_EVENTS);
       if (this.pending.length > 0) this.take([]);
       return;
     }
@@ -248,14 +247,26 @@ export class SessionStore {
   /** Read on from the end of the window, until the head or for so many pages. */
   private async catchUp(pages = Infinity): Promise<void> {
     for (let more = true; more && pages > 0; pages--) {
+      if (this.events.length + PAGE_EVENTS > MOST_EVENTS) this.cut(TRIMMED_EVENTS);
       const page = await this.history({ after: this.last, limit: PAGE_EVENTS });
       if (page.epoch !== this.epoch || (page.events[0] && page.events[0].seq !== this.last + 1)) return this.reload();
       for (const event of page.events) this.events.push(event);
       more = page.nextAfter !== undefined;
-      if (this.events.length > MOST_EVENTS) this.events.splice(0, TRIMMED_EVENTS);
       this.note(page);
       this.rebuild();
     }
+  }
+
+  /** Let go of so many events at the beginning, or at the end. It is drawn before others come at the opposite end: of
+   *  two changes in one step nobody could tell which rows went and which came, and the row being read would move. For
+   *  the same reason the window begins with a turn, if it can: of half a turn other rows might be made. */
+  private cut(many: number): void {
+    if (many < 0) this.events.splice(many);
+    else {
+      const turn = this.events.slice(0, many + 1).findLastIndex((event) => event.type === "command-sent");
+      this.events.splice(0, turn > 0 ? turn : many);
+    }
+    this.rebuild();
   }
 
   private async history(query: { after?: number; before?: number; limit: number }): Promise<History> {
