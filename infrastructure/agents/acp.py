@@ -180,7 +180,7 @@ class AcpAgent:
         except Refused as error:
             if work.stop.is_set():
                 return self._stopped(work)
-            reason = f"{self._profile.title} could not do this: {_told(error)}"
+            reason = f"{self._profile.title} could not do this: {error.told}"
             code = "agent-login" if error.code == AUTH_REQUIRED else "agent-error"
             await self._desk.emit(SessionError(error=reason, code=code, recoverable=True))
             return TurnEnd(stop_reason="error")
@@ -353,11 +353,3 @@ def _how(session: AcpSession) -> str:
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
-
-
-def _told(error: Refused) -> str:
-    """Return what an agent says of a failure; some tell the reason in the data alone."""
-    match error.data:
-        case str(detail) | {"details": str(detail)} | {"message": str(detail)} if detail != error.message:
-            return f"{error.message}: {detail}"[:2000]
-    return error.message[:2000]

@@ -101,7 +101,7 @@ class AcpProgram:
         except TimeoutError:
             raise AgentUnavailable(f"{title} did not answer within {seconds:g} s of its start.") from None
         except Refused as error:
-            raise AgentUnavailable(f"{title} refused to start a session: {error}.") from error
+            raise AgentUnavailable(f"{title} refused to start a session: {error.told}.") from error
         except ValidationError as error:
             raise AgentUnavailable(f"{title} answered what nobody understands: {error}.") from error
 

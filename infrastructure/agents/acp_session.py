@@ -72,6 +72,7 @@ class AcpSession:
         self._answers = Answers(desk=desk, translation=self.translation, title=profile.title, hidden=profile.hide)
         self._setting: Setting | None = None
         self._modes: Modes | None = None
+        self._copies: set[str] = set()
         self._told_lines = 0
         self._errors_left = ERRORS_CHARACTERS
 
@@ -143,6 +144,7 @@ class AcpSession:
         self.translation.replaying = True
         try:
             copy = convert(await self._call("session/fork", cwd=working_dir, mcpServers=[]), Opened)
+            self._copies.add(copy.session_id)
             if can.close is not None and copy.session_id:
                 await self.connection.request("session/close", {"sessionId": copy.session_id})
         finally:
@@ -172,6 +174,8 @@ class AcpSession:
                 case Notification(method="session/update", params={"update": update, "sessionId": session_id}):
                     if not self.session_id or session_id == self.session_id:
                         updates.append(update)
+                    elif self.translation.replaying or session_id in self._copies:
+                        continue  # of a copy, which another program goes on with
                     else:
                         events += self._warn("told something of a session that is not this one", str(session_id))
                 case Notification(method=method) if method.startswith(
@@ -243,7 +247,7 @@ class AcpSession:
                 self.session_id = session_id
                 self._note(convert(answered or {}, Opened))
             except Refused as error:
-                reason = str(error)
+                reason = error.told
                 continue
             finally:
                 self.translation.replaying = False

@@ -51,6 +51,7 @@ REQUESTS_AT_ONCE = 256  # what a program asks beyond that waits in its pipe
 LAST_WORDS_CHARACTERS = 4000
 EOF_SECONDS = 2.0  # idle, five of seven agents end within 0.4 s once their input ends; the others need SIGTERM
 TERMINATE_SECONDS = 3.0
+TOLD_CHARACTERS = 2000
 
 
 class ProgramGone(Exception):
@@ -65,6 +66,14 @@ class Refused(Exception):
         self.code = code
         self.message = message
         self.data = data
+
+    @property
+    def told(self) -> str:
+        """What is said of the failure; some agents tell the reason in the data alone."""
+        match self.data:
+            case str(detail) | {"details": str(detail)} | {"message": str(detail)} if detail != self.message:
+                return f"{self.message}: {detail}"[:TOLD_CHARACTERS]
+        return self.message[:TOLD_CHARACTERS]
 
 
 class Handler(Protocol):

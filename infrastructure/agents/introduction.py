@@ -1,7 +1,6 @@
 """What an agent says of itself when it is started and ended again; for `towpath doctor`."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from time import monotonic
 
 from anyio.abc import TaskGroup
@@ -31,8 +30,6 @@ async def introduce(
     """Start the agent, let it introduce itself, end it with all that it started. Raises nothing of its doing."""
     if profile.protocol == "shell":
         return Introduction(True, "can start")
-    if profile.protocol == "claude":
-        return Introduction(True, f"claude-agent-sdk {version('claude-agent-sdk')}")
     began = monotonic()
 
     async def meet(visited: Visit) -> Introduction:

@@ -93,7 +93,7 @@ class Visit:
         try:
             await self.program.call(method, {"sessionId": session_id, "cwd": working_dir, "mcpServers": []})
         except Refused as error:
-            reason = f"{self._title} does not take up this session in {working_dir}: {error.message[:500]}"
+            reason = f"{self._title} does not take up this session in {working_dir}: {error.told}"
             raise InvalidAgentSession(reason, member="$.agentSessionId") from error
         events = list(turns(update for update, _ in self._told))
         if can.sessions.close is not None:

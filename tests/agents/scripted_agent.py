@@ -152,8 +152,9 @@ class Agent:
                 return opened
             case "session/set_mode" if params["modeId"] in self.faults.modes.split(","):
                 self.mode = params["modeId"]
-            case "session/close":
-                pass
+            case "session/close":  # some tell of a session that is closed, too
+                title = {"sessionUpdate": "session_info_update", "title": "Over"}
+                self.send(method="session/update", params={"sessionId": params["sessionId"], "update": title})
             case "session/set_config_option" if params["value"] in self.faults.settings.split(","):
                 self.mode = params["value"]
                 return {"result": self.told_modes()}
@@ -185,6 +186,9 @@ class Agent:
             made = f"agent-{time.time_ns()}"
             self.sessions[made] = list(said or [])
             self.keep(made)
+            if method == "session/fork":
+                commands = {"sessionUpdate": "available_commands_update", "availableCommands": []}
+                self.send(method="session/update", params={"sessionId": made, "update": commands})
             return {"result": {"sessionId": made, **self.told_modes()}}
         if said is None:
             return {"error": {"code": -32002, "message": "Resource not found", "data": {"uri": session_id}}}

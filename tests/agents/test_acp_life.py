@@ -289,7 +289,7 @@ async def test_a_log_that_takes_nothing_ends_the_agent(tmp_path: Path) -> None:
 
 
 async def test_a_copy_of_the_session_is_made_by_the_agent(tmp_path: Path) -> None:
-    async with acp_stage(tmp_path, "--fork") as stage:
+    async with acp_stage(tmp_path, "--fork", "--close") as stage:
         before = await stage.agent.fork(str(tmp_path))
         await stage.prompt(text="one")
         copy = await stage.agent.fork(str(tmp_path))
@@ -297,6 +297,7 @@ async def test_a_copy_of_the_session_is_made_by_the_agent(tmp_path: Path) -> Non
 
     assert before is None
     assert copy not in (None, mine)
+    assert stage.errors == []
 
 
 async def test_an_agent_that_makes_no_copies_makes_none(tmp_path: Path) -> None:

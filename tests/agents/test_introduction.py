@@ -7,7 +7,7 @@ import pytest
 from anyio import create_task_group, fail_after
 
 from infrastructure.agents.introduction import Introduction, introduce
-from infrastructure.agents.profiles import Profile, assemble
+from infrastructure.agents.profiles import Profile, Protocol, assemble
 from infrastructure.processes.environment import PRESENT
 from infrastructure.processes.process import NO_LIMITS
 from tests.processes.living import children
@@ -18,9 +18,9 @@ OTHER_VERSION = (
 SCRIPTED = Path(__file__).with_name("scripted_agent.py")
 
 
-async def met(command: Sequence[str], *, start_seconds: float = 20) -> Introduction:
+async def met(command: Sequence[str], *, start_seconds: float = 20, protocol: Protocol = "acp") -> Introduction:
     """Have a program introduce itself; nothing of it may be left."""
-    profile = Profile(mode="mine", title="Mine", protocol="acp", command=command, start_seconds=start_seconds)
+    profile = Profile(mode="mine", title="Mine", protocol=protocol, command=command, start_seconds=start_seconds)
     with fail_after(25):
         async with create_task_group() as tasks:
             introduction = await introduce(profile, environment=PRESENT, limits=NO_LIMITS, tasks=tasks)
@@ -48,6 +48,13 @@ async def test_what_an_agent_lacks_and_how_one_logs_in_is_told() -> None:
     assert "sessions: new ones alone" in first
     assert "can't go on with a session after a restart" in missing
     assert login == "where it wants a login: A key"
+
+
+async def test_claude_code_in_another_python_introduces_itself_too() -> None:
+    """Its package is not among ours."""
+    introduction = await met(scripted(), protocol="claude")
+
+    assert introduction.text.startswith("scripted 1.0 speaks ACP 1, ready in ")
 
 
 @pytest.mark.parametrize(
