@@ -280,7 +280,8 @@ def table(head: str, rows: list[list[str]]) -> str:
 
 
 def report(browser: Browser, place: Place, session: str, *, events: int, seconds: float, runs: int) -> str:
-    parts = [f"{description()}, chromium {browser.version}, load at the start {os.getloadavg()[0]:.1f}"]
+    machine = f"{description()}, chromium {browser.version}, load {os.getloadavg()[0]:.1f} at the start"
+    parts: list[str] = []
 
     def say(text: str) -> None:
         parts.append(text)
@@ -326,7 +327,7 @@ def report(browser: Browser, place: Place, session: str, *, events: int, seconds
         ["opened afterwards", f"{told(before, 'own')} after its files", "", "", told(before, "KiB")],
     ]
     say(table("5 MiB of terminal output|until drawn, ms|long tasks|longest, ms|fetched, KiB", rows))
-    return "\n\n".join(parts)
+    return "\n\n".join([f"{machine}, {os.getloadavg()[0]:.1f} at the end", *parts])
 
 
 def main() -> None:
