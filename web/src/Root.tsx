@@ -24,7 +24,8 @@ export function Root() {
       Promise.all([ask(getWhoAmI()).then(make), fetchPage(location.pathname)]).then(
         ([made]) => setMade(made),
         (error: unknown) => {
-          if (error instanceof ApiProblem && error.status === 401) navigate(`/login${location.hash}`, { replace: true });
+          // Without the hash: on other pages it is a place, and no code.
+          if (error instanceof ApiProblem && error.status === 401) navigate("/login", { replace: true });
           else setProblem(messageOf(error));
         },
       ),
