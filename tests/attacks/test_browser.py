@@ -168,6 +168,7 @@ def test_a_link_tells_nobody_where_it_was_and_gets_no_hold_of_the_page(target: T
         assert opening.value.evaluate("[window.opener, document.referrer]") == [None, ""]
         assert site.paths[0] == "/from"
         assert not {"referer", "cookie"} & set(site.headers[0])
+        page.unroute_all(behavior="wait")
     visitor.close()
 
 
@@ -184,6 +185,7 @@ def test_what_is_copied_is_what_was_shown_and_runs_nothing(target: Target, brows
 
     assert page.evaluate("navigator.clipboard.readText()") == code.inner_text().rstrip("\n")
     assert not page.evaluate("navigator.clipboard.readText()").endswith("\n")
+    page.unroute_all(behavior="wait")
     visitor.close()
 
 
