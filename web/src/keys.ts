@@ -30,6 +30,7 @@ export const COMMANDS = {
   "session.previous": { title: "Previous message", group: "Session", keys: "k" },
   "session.copy": { title: "Copy the message", group: "Session", keys: "y" },
   "session.link": { title: "Copy a link to the message", group: "Session", keys: "u" },
+  "session.branch": { title: "Fork at the message", group: "Session", keys: "f" },
   "session.all": { title: "Copy all as Markdown", group: "Session" },
   "session.changes": { title: "Show the changed files", group: "Session", keys: "h" },
   "session.context": { title: "Show the context", group: "Session", keys: "x" },

@@ -39,7 +39,7 @@ export default function Dialogs({ shown, onClose }: Props & { shown: Shown }) {
     case "move":
       return <Move session={shown.session} onClose={onClose} />;
     case "fork":
-      return <Fork session={shown.session} atSeq={shown.atSeq} onClose={onClose} />;
+      return <Fork {...shown} onClose={onClose} />;
     case "delete":
       return <Delete session={shown.session} onClose={onClose} />;
     case "project":
@@ -120,7 +120,7 @@ function Move({ session, onClose }: Props & { session: Session }) {
   );
 }
 
-function Fork({ session, atSeq, onClose }: Props & { session: Session; atSeq: number | undefined }) {
+function Fork({ session, atSeq, draft, onClose }: Props & Extract<Shown, { kind: "fork" }>) {
   const queries = useQueryClient();
   const [, navigate] = useLocation();
   const [isolation, setIsolation] = useState<"" | "none" | "worktree">("");
@@ -131,6 +131,7 @@ function Fork({ session, atSeq, onClose }: Props & { session: Session; atSeq: nu
       const path = { sessionId: session.sessionId };
       const answer = await ask(forkSession({ path, body, headers: headers(body) }));
       tell(queries, [answer.session]);
+      if (draft) localStorage.setItem(`towpath.draft.${answer.session.sessionId}`, draft);
       onClose();
       navigate(`/session/${answer.session.sessionId}`);
       toast(
@@ -143,9 +144,11 @@ function Fork({ session, atSeq, onClose }: Props & { session: Session; atSeq: nu
   return (
     <Dialog title={`Fork “${nameOf(session)}”`} onClose={onClose} onSubmit={() => void send()} footer={footer}>
       <p>
-        {atSeq
-          ? `A new session that begins with this one’s history up to event ${atSeq}.`
-          : "A new session that begins with all of this one’s history."}{" "}
+        {draft !== undefined
+          ? "A new session that begins with this one’s history before this prompt, which waits in its prompt box."
+          : atSeq
+            ? "A new session that begins with this one’s history up to here."
+            : "A new session that begins with all of this one’s history."}{" "}
         This one stays as it is.
       </p>
       <label className="field">

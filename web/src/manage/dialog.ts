@@ -4,7 +4,8 @@ import type { Project, Session } from "../api/gen";
 export type Shown =
   | { kind: "new"; projectId?: string | undefined; mode?: string | undefined }
   | { kind: "rename" | "move" | "delete"; session: Session }
-  | { kind: "fork"; session: Session; atSeq?: number | undefined }
+  /** `draft` is what waits in the fork's prompt box. */
+  | { kind: "fork"; session: Session; atSeq?: number | undefined; draft?: string | undefined }
   | { kind: "project"; project?: Project | undefined }
   | { kind: "delete-project"; project: Project };
 

@@ -144,6 +144,9 @@ export class SessionStore {
   /** Return the place among the items of what shows an event, if it is loaded. */
   readonly placeOf = (seq: number): number | undefined => this.transcript.placeOf(seq);
 
+  /** Return the last event that an item shows, or that came before the next item. */
+  readonly lastOf = (key: string): number | undefined => this.transcript.lastOf(key);
+
   /** Show the whole output of a turn. */
   readonly unfold = (turnId: string | undefined): void => {
     this.whole.add(turnId ?? "");

@@ -75,6 +75,13 @@ export class Transcript {
     return this.places.get(this.shownBy.get(seq) ?? "");
   }
 
+  /** Return the last event that an item shows, or that came before the next item. */
+  lastOf(key: string): number | undefined {
+    let last: number | undefined;
+    for (const [seq, shown] of this.shownBy) if (shown === key) last = seq;
+    return last;
+  }
+
   /** Leave the middle of long outputs out, save those of the turns in *whole*. */
   fold(whole: ReadonlySet<string>): void {
     const items: Item[] = [];
@@ -213,6 +220,8 @@ export class Transcript {
 
   private put(item: Item): void {
     this.touched = item.key;
+    const last = this.items.at(-1);
+    if (last?.kind === "thought" && last.open) this.items[this.items.length - 1] = { ...last, open: false };
     this.places.set(item.key, this.items.length);
     this.items.push(item);
   }

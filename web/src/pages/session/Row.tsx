@@ -1,8 +1,10 @@
 import { memo } from "react";
 import { useApp } from "../../app";
 import type { CommandSent, ContextItem } from "../../api/gen";
+import { show } from "../../manage/dialog";
 import { Markdown } from "../../parts/Markdown";
 import { plain } from "../../state/ansi";
+import type { SessionStore } from "../../state/store";
 import type { Item } from "../../state/transcript";
 import { visible } from "../../parts/visible";
 import { Body } from "./Body";
@@ -45,8 +47,16 @@ export function linkTo(sessionId: string, seq: number): string {
   return `${location.origin}/session/${sessionId}#${seq}`;
 }
 
+/** Ask for a fork that ends with a message, or before a prompt, which may then be said in another way. */
+export function forkAt(store: SessionStore, item: Item): void {
+  const session = store.state()?.session;
+  if (!session) return;
+  if (item.kind !== "prompt") show({ kind: "fork", session, atSeq: store.lastOf(item.key) });
+  else show({ kind: "fork", session, atSeq: Math.max(1, item.sent.seq - 1), draft: textOf(item) });
+}
+
 function Actions({ item }: { item: Item }) {
-  const { store } = usePlace();
+  const { store, writable } = usePlace();
   return (
     <div className="actions">
       <button className="button plain" tabIndex={-1} onClick={() => void copy(textOf(item), "Text")}>
@@ -59,6 +69,11 @@ function Actions({ item }: { item: Item }) {
       >
         Link
       </button>
+      {writable && (
+        <button className="button plain" tabIndex={-1} onClick={() => forkAt(store, item)}>
+          Fork
+        </button>
+      )}
     </div>
   );
 }
@@ -154,7 +169,7 @@ function Thought({ item }: { item: ItemOf<"thought"> }) {
   return (
     <>
       <button className="fold" aria-expanded={open} onClick={turn}>
-        {item.open ? "Thinks" : "Thought"}
+        <span>{item.open ? "Thinks" : "Thought"}</span>
         {!open && <span className="clip first">{item.text.trimStart().split("\n", 1)[0]}</span>}
       </button>
       {open && <Markdown text={item.text} open={item.open} />}

@@ -5,17 +5,17 @@ import { spelled, COMMANDS, useCommand } from "../../keys";
 import { Find } from "./Find";
 import { copy } from "../../parts/copy";
 import { usePlace } from "./place";
-import { isSaid, linkTo, Row, textOf } from "./Row";
+import { forkAt, isSaid, linkTo, Row, textOf } from "./Row";
 
 const NEAR = 600; // px from an edge at which the next page is fetched
 const AT_END = 24; // px from the end that still count as there
 const LEAVING_MS = 300; // for which being at the end does not mean to stay: the wheel's own scrolling comes later
 const NEWEST = [1, 2, 3, 4]; // rows, from the end; more seldom come at once
-const UPWARDS = ["PageUp", "ArrowUp", "Home"];
+const UPWARDS = ["PageUp", "ArrowUp"];
 
 /** The items of a session, only those in sight in the page. Stays at the end until somebody scrolls up. */
 export function Transcript() {
-  const { store } = usePlace();
+  const { store, writable } = usePlace();
   const view = useView(store);
   const { items, version, atEnd, atStart, loading, head } = view;
   const list = useRef<VListHandle>(null);
@@ -40,6 +40,14 @@ export function Transcript() {
   useLayoutEffect(() => {
     if (following && items.length > 0) list.current?.scrollToIndex(items.length - 1, { align: "end" });
   }, [following, version, items]);
+  useEffect(() => {
+    // What comes above the prompt box takes room from the rows: their end stays in sight.
+    const sizes = new ResizeObserver(() => {
+      if (following) list.current?.scrollToIndex(store.view().items.length - 1, { align: "end" });
+    });
+    sizes.observe(box.current!);
+    return () => sizes.disconnect();
+  }, [store, following]);
   const follow = (so: boolean) => {
     if (!so && following) setLeft(store.view().head);
     clearTimeout(leaving.current);
@@ -50,6 +58,13 @@ export function Transcript() {
     follow(true);
     setCurrent(undefined);
     void store.jumpToEnd();
+  };
+  const toStart = async () => {
+    follow(false);
+    going.current = true;
+    await store.jumpTo(1);
+    going.current = false;
+    list.current?.scrollTo(0);
   };
   /** Bring what shows an event into sight, and mark it. */
   const toEvent = useCallback(
@@ -93,6 +108,14 @@ export function Transcript() {
     const item = chosen();
     if (item) void copy(textOf(item), "Text");
   });
+  useCommand(
+    "session.branch",
+    () => {
+      const item = chosen();
+      if (item) forkAt(store, item);
+    },
+    writable,
+  );
   useCommand("session.link", () => {
     const item = chosen() ?? items.at(-1);
     if (item) void copy(linkTo(store.sessionId, item.seq), "Link");
@@ -124,7 +147,13 @@ export function Transcript() {
         if (element.classList.contains("items") && event.nativeEvent.offsetX > element.clientWidth) follow(false); // its scrollbar
       }}
       onKeyDown={(event) => {
-        if (UPWARDS.includes(event.key) && !finding) follow(false);
+        if ((event.target as HTMLElement).closest(".find")) return;
+        if (UPWARDS.includes(event.key)) follow(false);
+        // Of all, not of what is loaded; and not by the browser, which would scroll when it suits it.
+        if (event.key === "Home") void toStart();
+        else if (event.key === "End") toEnd();
+        else return;
+        event.preventDefault();
       }}
     >
       {finding && <Find box={box} onFound={toEvent} onClose={() => setFinding(false)} />}
