@@ -5,6 +5,8 @@ import { completePath } from "../api/gen";
 import { isComposing } from "../keys";
 import { visible } from "../parts/visible";
 
+const MOST_HIGH = 180; // px: its CSS, and the distance to the field
+
 interface Props {
   label: string;
   value: string;
@@ -41,9 +43,12 @@ export function PathField({ label, value, onChange, root, problem }: Props) {
   const list = useRef<HTMLUListElement>(null);
   useLayoutEffect(() => {
     if (!any) return;
-    const { bottom, left, width } = field.current!.getBoundingClientRect();
+    const { top, bottom, left, width } = field.current!.getBoundingClientRect();
     const choices = list.current!;
-    Object.assign(choices.style, { top: `${bottom + 2}px`, left: `${left}px`, width: `${width}px` });
+    const buttons = field.current!.closest("dialog")?.querySelector("footer")?.getBoundingClientRect().top ?? innerHeight;
+    const below = bottom + MOST_HIGH < buttons || top < MOST_HIGH; // the dialog's buttons stay in reach
+    const place = below ? { top: `${bottom + 2}px`, bottom: "auto" } : { top: "auto", bottom: `${innerHeight - top + 2}px` };
+    Object.assign(choices.style, place, { left: `${left}px`, width: `${width}px` });
     choices.showPopover(); // over the dialog, which would cut it off
     return () => choices.hidePopover();
   }, [any]);

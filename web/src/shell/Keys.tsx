@@ -25,6 +25,8 @@ export const KeyTable = () =>
 
 export const Keys = ({ onClose }: { onClose: () => void }) => (
   <Dialog title="Keys" onClose={onClose}>
-    <KeyTable />
+    <div className="table" role="group" aria-label="All keys" tabIndex={0}>
+      <KeyTable />
+    </div>
   </Dialog>
 );

@@ -2,6 +2,7 @@ import { Link, useLocation } from "wouter";
 import type { Session } from "../api/gen";
 import { useSessions, useWaiting } from "../api/queries";
 import { useApp } from "../app";
+import { nameOf } from "../manage/actions";
 import { StatusDot } from "../parts/StatusDot";
 import { lineOf } from "../parts/visible";
 import { useCommand } from "../keys";
@@ -37,11 +38,15 @@ function Part({ title, sessions, path }: { title: string; sessions: Session[]; p
     <section>
       <h2>{title}</h2>
       <ul>
-        {sessions.map(({ sessionId, title, workingDir, status }) => (
-          <li key={sessionId}>
-            <Link href={`/session/${sessionId}`} aria-current={path === `/session/${sessionId}` ? "page" : undefined}>
-              <StatusDot status={status} />
-              <span className="clip">{lineOf(title || workingDir)}</span>
+        {sessions.map((session) => (
+          <li key={session.sessionId}>
+            <Link
+              href={`/session/${session.sessionId}`}
+              aria-current={path === `/session/${session.sessionId}` ? "page" : undefined}
+              title={lineOf(nameOf(session))}
+            >
+              <StatusDot status={session.status} />
+              <span className="clip">{lineOf(nameOf(session))}</span>
             </Link>
           </li>
         ))}

@@ -1,6 +1,9 @@
 import { useEffect, useRef, useState } from "react";
-import { ask, messageOf } from "../../api/client";
+import { ApiProblem, ask, messageOf } from "../../api/client";
 import { logIn, type Login as Credential } from "../../api/gen";
+
+const UNKNOWN = "The server does not know this token. Look whether it was copied whole, or open a new login URL.";
+const USED = "This login URL was used, or is too old. Let the server print another.";
 
 /** Logs in by the code in the address (`/login#CODE`), which goes no further than this, or by a token. */
 export default function Login({ onDone }: { onDone: () => void }) {
@@ -15,7 +18,8 @@ export default function Login({ onDone }: { onDone: () => void }) {
       await ask(logIn({ body }));
       onDone();
     } catch (error) {
-      setProblem(messageOf(error));
+      const refused = error instanceof ApiProblem && error.status === 401;
+      setProblem(refused ? ("code" in body ? USED : UNKNOWN) : messageOf(error));
       setBusy(false);
     }
   };

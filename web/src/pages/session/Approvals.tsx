@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { ApiProblem, ask, messageOf, once } from "../../api/client";
 import { answerApproval, type ApprovalOption, type ApprovalOutcome, type ApprovalRequest } from "../../api/gen";
 import { useSessionState } from "../../app";
@@ -15,6 +15,9 @@ const COMMAND = {
   "reject-once": "approval.reject",
   "reject-always": "approval.never",
 } as const satisfies Record<ApprovalOption["kind"], CommandId>;
+const ORDER = Object.keys(COMMAND);
+const inOrder = (options: ApprovalOption[]) =>
+  options.toSorted((one, other) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind));
 const ARMED_MS = 500; // a click or key that was meant for what was there before answers nothing
 
 /** What waits for a human, one at a time; the others are in reach. */
@@ -47,7 +50,8 @@ export function Approvals() {
 
 function Approval({ request, children }: { request: ApprovalRequest; children: React.ReactNode }) {
   const { store, writable, show } = usePlace();
-  const { approvalId, explanation, options, editable, expiresAt, planId } = request;
+  const { approvalId, explanation, editable, expiresAt, planId } = request;
+  const options = useMemo(() => inOrder(request.options), [request]);
   const { text: command, error } = useWhole(request.command);
   const [edited, setEdited] = useState<string>();
   const [problem, setProblem] = useState("");
@@ -144,6 +148,7 @@ function Approval({ request, children }: { request: ApprovalRequest; children: R
           <button
             key={option.optionId}
             className={`button ${option.kind.startsWith("allow") ? "yes" : "no"}${option.kind === "allow-once" ? " primary" : ""}`}
+            title={COMMANDS[COMMAND[option.kind]].title}
             disabled={!ready || (option.kind.startsWith("allow") && command === undefined)}
             onClick={() => void answer(option)}
           >

@@ -81,6 +81,8 @@ function Missing({ error }: { error: unknown }) {
   const gone = error instanceof ApiProblem && (error.status === 404 || error.status === 410);
   return (
     <div className="empty" role="alert">
+      <Title>{gone ? "No session" : "Session"}</Title>
+      <h1>{gone ? "No session here" : "The session can’t be shown now"}</h1>
       <p className="problem">{messageOf(error)}</p>
       <p>{gone ? <Link href="/sessions">All sessions</Link> : "The page tries again by itself."}</p>
     </div>

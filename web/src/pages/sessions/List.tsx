@@ -120,7 +120,7 @@ const Row = memo(function Row({ session, project, search, renaming, onRename, on
       {renaming ? (
         <Name session={session} onEnd={() => onRenamed(sessionId)} />
       ) : (
-        <Link href={`/session/${sessionId}`} className="grow clip">
+        <Link href={`/session/${sessionId}`} className="grow clip" title={nameOf(session)}>
           <Marked text={nameOf(session)} search={search} />
         </Link>
       )}
@@ -156,6 +156,7 @@ function Name({ session, onEnd }: { session: Session; onEnd: () => void }) {
       aria-label="Name"
       autoFocus
       maxLength={200}
+      placeholder="Untitled"
       defaultValue={session.title}
       onFocus={(event) => event.target.select()}
       onBlur={(event) => finish(event.target.value)}

@@ -106,7 +106,10 @@ function Projects({ projects, chosen }: { projects: Project[]; chosen: string | 
             <Link
               href={`/sessions?projectId=${projectId}`}
               aria-current={projectId === chosen ? "page" : undefined}
-              title={rootDir}
+              title={`${name}: ${rootDir}`}
+              ref={(element) => {
+                if (projectId === chosen) element?.scrollIntoView({ block: "nearest", inline: "nearest" });
+              }}
             >
               {lineOf(name)}
             </Link>
@@ -125,8 +128,8 @@ function Projects({ projects, chosen }: { projects: Project[]; chosen: string | 
         </Menu>
       )}
       {mayWrite && (
-        <button className="button plain" onClick={() => show({ kind: "project" })}>
-          New project
+        <button className="button plain" aria-label="New project" onClick={() => show({ kind: "project" })}>
+          +<span className="wide">New project</span>
         </button>
       )}
     </nav>
