@@ -1,12 +1,12 @@
-"""Writes pictures of all pages to docs/screenshots: `make screenshots`. Look at them."""
+"""Writes pictures of all pages to docs/screenshots: `make screenshots`, of some with `ARGS='session-review keys'`."""
 
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
-from tests.servers import Place, new_session, run_prompt
+from tests.web.scenes import Harbour, Scene, harbour, scenes, show
 from tests.web.stage import SIZES, Device, Scheme, Visitor, chromium
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
@@ -14,37 +14,71 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 DEVICES: tuple[Device, ...] = ("desktop", "phone")
 
 
-def furnish(place: Place) -> dict[str, str]:
-    """Fill a server with something to see; return the pages and where they are."""
-    with place.client() as owner:
-        for title in ("Sort the release notes", "Why does the nightly build fail?"):
-            run_prompt(owner, new_session(owner, title=title), "echo done")
-        session = new_session(owner, title="Count the lines of each module")
-        run_prompt(owner, session, "mkdir -p src && seq 12 > src/a.txt && seq 30 > src/b.txt && wc -l src/*")
-        run_prompt(owner, session, "ls missing")
-    return {"sessions": "/sessions", "session": f"/session/{session}", "settings": "/settings"}
+def take(page: Page, name: str, device: Device) -> None:
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_timeout(60)  # for colours that a script sets
+        page.screenshot(path=FOLDER / f"{name}-{device}-{scheme}.png")
 
 
-def picture(browser: Browser, place: Place, pages: dict[str, str]) -> None:
+def newcomer(browser: Browser, at: Harbour) -> None:
     for device in DEVICES:
-        for scheme in SCHEMES:
-            visitor = Visitor(browser, place, device=device, scheme=scheme).log_in()
-            for name, path in pages.items():
-                page = visitor.live(path)
-                expect(page.get_by_role("heading", level=1)).to_be_visible()
-                page.screenshot(path=FOLDER / f"{name}-{device}-{scheme}.png")
+        visitor = Visitor(browser, at.place, device=device).log_in()
+        page = visitor.live("/sessions")
+        expect(page.get_by_role("button", name="Run a command")).to_be_visible()
+        take(page, "sessions-empty", device)
+        visitor.close()
+
+
+def picture(browser: Browser, at: Harbour, wanted: list[Scene]) -> None:
+    for device in DEVICES:
+        visitors = {who: Visitor(browser, at.place, device=device) for who in ("owner", "reader", "nobody")}
+        for visitor in visitors.values():
+            visitor.context.set_default_timeout(3000)
+        visitors["owner"].log_in()
+        visitors["reader"].log_in(at.reader)
+        for scene in wanted:
+            if scene.device in ("", device):
+                page = visitors[scene.who].context.new_page()
+                try:
+                    show(page, at.place, scene)
+                except (AssertionError, Error) as error:
+                    sys.stderr.write(f"{scene.name}, {device}: {str(error)[:300]}\n")
+                take(page, scene.name, device)
+                page.evaluate("localStorage.clear()")  # what was written is no draft of the next scene's
                 page.close()
+        for visitor in visitors.values():
             visitor.close()
 
 
-def main() -> None:
+def without_server(browser: Browser, at: Harbour) -> None:
+    visitors = {device: Visitor(browser, at.place, device=device).log_in() for device in DEVICES}
+    pages = {device: visitor.live(f"/session/{at['shell']}") for device, visitor in visitors.items()}
+    for page in pages.values():
+        expect(page.get_by_role("textbox", name="Prompt")).to_be_visible()
+    at.server.kill()
+    for device, page in pages.items():
+        expect(page.locator(".connection")).to_contain_text("reconnecting")
+        page.get_by_role("textbox", name="Prompt").fill("make test")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_be_visible()
+        take(page, "session-offline", device)
+    for visitor in visitors.values():
+        visitor.close()
+
+
+def main(names: list[str]) -> None:
+    expect.set_options(timeout=5000)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as folder, chromium() as browser:
-        place = Place(Path(folder))
-        with place.serving():
-            picture(browser, place, furnish(place))
+    with TemporaryDirectory() as folder, chromium() as browser, harbour(Path(folder)) as at:
+        if not names or "sessions-empty" in names:
+            newcomer(browser, at)
+        at.furnish()
+        picture(browser, at, [scene for scene in scenes(at) if not names or scene.name in names])
+        if not names or "session-offline" in names:
+            without_server(browser, at)
     sys.stdout.write(f"{len(SIZES) * len(SCHEMES)} looks of each page are in {FOLDER}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
