@@ -4,7 +4,6 @@ import { useSessions, useWaiting } from "../api/queries";
 import { useApp } from "../app";
 import { nameOf } from "../manage/actions";
 import { StatusDot } from "../parts/StatusDot";
-import { lineOf } from "../parts/visible";
 import { useCommand } from "../keys";
 
 const MOST = 100; // the page of all sessions has the rest
@@ -43,10 +42,10 @@ function Part({ title, sessions, path }: { title: string; sessions: Session[]; p
             <Link
               href={`/session/${session.sessionId}`}
               aria-current={path === `/session/${session.sessionId}` ? "page" : undefined}
-              title={lineOf(nameOf(session))}
+              title={nameOf(session)}
             >
               <StatusDot status={session.status} />
-              <span className="clip">{lineOf(nameOf(session))}</span>
+              <span className="clip">{nameOf(session)}</span>
             </Link>
           </li>
         ))}

@@ -51,8 +51,12 @@ export function linkTo(sessionId: string, seq: number): string {
 export function forkAt(store: SessionStore, item: Item): void {
   const session = store.state()?.session;
   if (!session) return;
-  if (item.kind !== "prompt") show({ kind: "fork", session, atSeq: store.lastOf(item.key) });
-  else show({ kind: "fork", session, atSeq: Math.max(1, item.sent.seq - 1), draft: textOf(item) });
+  if (item.kind !== "prompt") {
+    show({ kind: "fork", session, atSeq: store.lastOf(item.key) });
+    return;
+  }
+  const { command, seq } = item.sent;
+  show({ kind: "fork", session, atSeq: Math.max(1, seq - 1), ...(typeof command === "string" && { draft: command }) });
 }
 
 function Actions({ item }: { item: Item }) {

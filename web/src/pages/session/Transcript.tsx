@@ -91,7 +91,9 @@ export function Transcript() {
   }, [toEvent]);
   const step = (by: 1 | -1) => {
     const at = items.findIndex((item) => item.key === current);
-    let place = at < 0 ? (list.current?.findItemIndex(list.current.scrollOffset) ?? 0) - (by > 0 ? 1 : 0) : at;
+    const { scrollOffset: top, viewportSize } = list.current!;
+    const sight = by > 0 ? list.current!.findItemIndex(top) - 1 : list.current!.findItemIndex(top + viewportSize) + 1;
+    let place = at < 0 ? sight : at;
     do place += by;
     while (items[place] && !isSaid(items[place]!));
     if (!items[place]) return;
