@@ -10,6 +10,9 @@ ARGS ?=
 T ?= tests
 AGENTS ?= codex gemini kimi claude
 
+# All tests are run by several processes, since most of them wait; a part of them by one, which begins sooner.
+WORKERS = $(if $(filter tests,$(T)),-n auto --maxprocesses 4 --dist loadfile)
+
 UV := .uv/bin/uv
 BIN := .venv/bin
 # A newcomer's first `make serve` fetches 32 MB instead of 133; whoever has the developer's environment uses that.
@@ -39,7 +42,7 @@ serve: $(SERVE)/.ready ## Run the server (ARGS="--port 8080" passes options on)
 agents: $(AGENTS:%=.agents/%/.ready) ## Install real coding agents in .agents, for their tests (AGENTS=codex: one)
 
 test: .venv/.ready web ## Run all tests (T=tests/domain: a part of them; ARGS="-x" passes options on)
-	$(BIN)/python -m pytest $(T) $(ARGS)
+	$(BIN)/python -m pytest $(WORKERS) $(T) $(ARGS)
 
 check: .venv/.ready web ## Lint, compare the format, check types and import rules
 	$(BIN)/ruff check

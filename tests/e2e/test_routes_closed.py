@@ -88,7 +88,7 @@ def test_what_is_open_is_registered() -> None:
     assert registered().keys() >= OPEN
 
 
-@pytest.mark.parametrize("path", registered())
+@pytest.mark.parametrize("path", sorted(registered()))
 def test_a_route_is_closed_without_a_credential(house: House, path: str) -> None:
     before = house.facts()
     for method in registered()[path] | set(METHODS):
@@ -105,7 +105,7 @@ def test_a_route_is_closed_without_a_credential(house: House, path: str) -> None
     assert house.facts() == before
 
 
-@pytest.mark.parametrize("path", [*registered(), "/ws"])
+@pytest.mark.parametrize("path", [*sorted(registered()), "/ws"])
 def test_no_websocket_opens_without_a_credential(house: House, path: str) -> None:
     before = house.facts()
     answer = house.visitor.get(house.address(path), headers=HANDSHAKE)
