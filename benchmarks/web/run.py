@@ -14,7 +14,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
@@ -336,13 +336,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="of each look at what arrives; two in each run")
     parser.add_argument("--runs", type=int, default=WHOLE_RUNS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         place = make_place(Path(folder).resolve())
         session = uvloop.run(fill(place, options.events))  # before playwright has a loop of its own at work
         with place.serving(), chromium() as browser:
-            figures = report(
-                browser, place, session, events=options.events, seconds=options.seconds, runs=options.runs
-            )
+            figures = report(browser, place, session, events=options.events, seconds=options.seconds, runs=options.runs)
     if options.events >= WHOLE_EVENTS and options.seconds >= WHOLE_SECONDS and options.runs >= WHOLE_RUNS:
         before, _, rest = PAGE.read_text().partition(BEGIN)
         PAGE.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{rest.partition(END)[2]}")

@@ -10,10 +10,11 @@ from typing import Any
 
 Update = dict[str, Any]
 
-WORDS = (
+SENTENCE = (
     "the log is read from a cursor and what it holds is shown while more comes so nothing waits for a page that has "
     "to be laid out before somebody scrolls to where it stands among other rows of the same session"
-).split()
+)
+WORDS = SENTENCE.split()
 NEEDLE = "needle-in-the-first-turn"
 CODE = "def measure(rows: list[int]) -> int:\n    return sum(row * row for row in rows if row)\n"
 FILES = [f"src/towpath/part_{number}.py" for number in range(40)]

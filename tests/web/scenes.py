@@ -311,6 +311,7 @@ def top(page: Page) -> None:
     page.keyboard.press("Home")
     expect(page.get_by_role("log")).to_contain_text("nightly build fails in the tests")
     page.get_by_role("button", name=re.compile("^(Thought|Thinks)")).click()
+    page.get_by_role("button", name=re.compile("^(Thought|Thinks)")).blur()
 
 
 def plan(page: Page) -> None:

@@ -70,7 +70,7 @@ def without_server(browser: Browser, at: Harbour) -> None:
 def main(names: list[str]) -> None:
     expect.set_options(timeout=5000)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as folder, chromium() as browser, harbour(Path(folder)) as at:
+    with TemporaryDirectory(prefix="towpath-") as folder, chromium() as browser, harbour(Path(folder)) as at:
         if not names or "sessions-empty" in names:
             newcomer(browser, at)
         at.furnish()

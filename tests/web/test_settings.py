@@ -1,4 +1,4 @@
-"""Settings in the browser: tokens, remembered answers, theme, notifications; and what a token that may only read sees."""
+"""Settings in the browser: tokens, remembered answers, theme, notifications; what a token that may only read sees."""
 
 import re
 from collections.abc import Callable
@@ -99,7 +99,8 @@ def test_a_notification_tells_what_waits_while_nobody_looks(visit: Visit, place:
     visitor = visit()
     visitor.context.grant_permissions(["notifications"])
     visitor.context.add_init_script(
-        """window.Notification = class { static permission = "granted"; static requestPermission = async () => "granted";
+        """window.Notification = class {
+            static permission = "granted"; static requestPermission = async () => "granted";
             constructor(title, options) { document.documentElement.dataset.told = `${title}: ${options.body}`; } };
         document.hasFocus = () => false;"""
     )
