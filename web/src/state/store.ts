@@ -125,9 +125,10 @@ export class SessionStore {
   readonly loadAfter = (): Promise<void> => this.alone(() => this.catchUp(1));
 
   /** Show the newest events again. */
-  readonly jumpToEnd = async (): Promise<void> => {
-    if (!this.current.atEnd) await this.alone(() => this.reload());
-  };
+  readonly jumpToEnd = (): Promise<void> =>
+    this.alone(async () => {
+      if (!this.current.atEnd) await this.reload();
+    });
 
   /** Show what surrounds an event. */
   readonly jumpTo = (seq: number): Promise<void> =>

@@ -23,6 +23,7 @@ export function Transcript() {
   const leaving = useRef<ReturnType<typeof setTimeout>>(undefined);
   const first = useRef(items[0]?.key);
   const going = useRef(false); // to an event: where the list stands until then is no reason to load what is near
+  const jumps = useRef(0); // to either end: only the last one scrolls
   const [linked] = useState(() => Number(location.hash.slice(1)) || undefined);
   const [following, setFollowing] = useState(linked === undefined);
   const [current, setCurrent] = useState<string>();
@@ -55,16 +56,18 @@ export function Transcript() {
     setFollowing(so);
   };
   const toEnd = () => {
+    jumps.current++;
     follow(true);
     setCurrent(undefined);
     void store.jumpToEnd();
   };
   const toStart = async () => {
+    const jump = ++jumps.current;
     follow(false);
     going.current = true;
     await store.jumpTo(1);
     going.current = false;
-    list.current?.scrollTo(0);
+    if (jump === jumps.current) list.current?.scrollTo(0);
   };
   /** Bring what shows an event into sight, and mark it. */
   const toEvent = useCallback(
