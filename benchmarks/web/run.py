@@ -208,8 +208,8 @@ def follow(browser: Browser, place: Place, session: str, *, seconds: float, runs
         page = visitor.live(f"/session/{session}")
         session_of = devtools(visitor, page)
         page.wait_for_timeout(SETTLE_MS)
-        page.locator(".items").focus()
-        page.keyboard.press("Home")
+        page.mouse.move(700, 300)
+        page.mouse.wheel(0, -3_000)  # leaves the end
         page.evaluate("probe.watch()")
         took = page.evaluate("seq => probe.scrollUpTo(seq)", FIRST_ROW)
         found.loaded = {"seconds": took / 1000, **page.evaluate("probe.watched()")}
