@@ -4,8 +4,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Literal
 
+import httpx
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.servers import Place
@@ -131,3 +133,11 @@ def overflow(page: Page) -> list[str]:
         }"""
     )
     return names
+
+
+def wait_for_streams(owner: httpx.Client, count: int) -> None:
+    """Wait until the server has so many streams: one that a client left ends a moment later."""
+    deadline = monotonic() + SECONDS
+    while (found := owner.get("/api/debug/metrics").json()["subscribers"]) != count:
+        assert monotonic() < deadline, f"{found} streams, not {count}"
+        sleep(0.05)

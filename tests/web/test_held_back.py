@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import Place, Server, new_session, run_prompt
 from tests.web.line import line_to
-from tests.web.stage import Visitor, axe, send, wait_live
+from tests.web.stage import Visitor, axe, send, wait_for_streams, wait_live
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -86,7 +86,7 @@ def test_a_token_for_one_session_shows_that_and_nothing_beside_it(browser: Brows
         run_prompt(owner, session, "echo said-$((6*7))")
         for tab in (page, again):
             expect(tab.get_by_role("log")).to_contain_text("said-42")
-        assert owner.get("/api/debug/metrics").json()["subscribers"] == 1
+        wait_for_streams(owner, 1)
         page.close()
         run_prompt(owner, session, "echo later-$((6*7))")
         expect(again.get_by_role("log")).to_contain_text("later-42")

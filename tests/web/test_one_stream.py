@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import Place, Server, new_session, prompt, run_prompt
-from tests.web.stage import Visitor, wait_live
+from tests.web.stage import Visitor, wait_for_streams, wait_live
 
 Visit = Callable[..., Visitor]
 SESSIONS = 9
@@ -63,7 +63,7 @@ def test_lists_sessions_and_terminals_in_twelve_tabs_take_one_connection(
             for page in terminals:
                 expect(page.locator(".xterm-rows")).to_contain_text(f"{word}-42")
             expect(lists.get_by_role("main")).to_contain_text(f"Made {word}")
-            assert owner.get("/api/debug/metrics").json()["subscribers"] == 1
+            wait_for_streams(owner, 1)
 
         all_are_told("before")
         leader.close()
@@ -96,4 +96,4 @@ def test_a_terminal_that_floods_loses_nothing_and_holds_up_no_session(
         expect(flooded.locator(".xterm-rows")).to_contain_text("over-42", timeout=60_000)
         assert f"{FLOOD_LINES - 1:07}" in screen(flooded)
         wait_live(flooded)
-        assert owner.get("/api/debug/metrics").json()["subscribers"] == 1
+        wait_for_streams(owner, 1)
