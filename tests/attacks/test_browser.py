@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.attacks.evil import evil_site
 from tests.attacks.stage import Target
 from tests.servers import Place, new_session, run_prompt
-from tests.web.stage import CHROMIUM, Visitor, chromium, wait_live
+from tests.web.stage import Visitor, chromium, need_chromium, wait_live
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -56,8 +56,7 @@ ATTEMPTS = {"stream", "list", "prompt", "json", "socket", "form", "script"}
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium on the PATH")
+    need_chromium()
     with chromium() as running:
         yield running
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.attacks.evil import EvilSite, evil_site
 from tests.attacks.hostile import BOMBS, fill, fill_said, texts
 from tests.servers import Place, new_session, prompt, run_prompt
-from tests.web.stage import CHROMIUM, Visitor, chromium
+from tests.web.stage import Visitor, chromium, need_chromium
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -61,8 +61,7 @@ class Scene(NamedTuple):
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium on the PATH")
+    need_chromium()
     with chromium() as running:
         yield running
 

@@ -9,16 +9,14 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.servers import Place, Server
-from tests.web.stage import CHROMIUM, Visitor, chromium
+from tests.web.stage import Visitor, chromium, need_chromium
 from tests.wheels import build, install
 
 
 # Not for the whole session: while it runs, playwright's event loop counts as running, and no other could.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        missing = pytest.fail if "CI" in os.environ else pytest.skip  # where nobody reads what was skipped
-        missing("there is no chromium on the PATH")
+    need_chromium()
     with chromium() as running:
         yield running
 

@@ -1,5 +1,6 @@
 """A real browser before a real server: how tests open pages, log in, cut the line and look for faults."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,6 +9,7 @@ from time import monotonic, sleep
 from typing import Any, Literal
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.servers import Place
@@ -34,6 +36,12 @@ Device = Literal["desktop", "phone"]
 Scheme = Literal["light", "dark"]
 
 expect.set_options(timeout=SECONDS * 1000)
+
+
+def need_chromium() -> None:
+    """Skip what takes a browser where there is none; fail in CI, where nobody reads what was skipped."""
+    if CHROMIUM is None:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("there is no chromium on the PATH")
 
 
 @contextmanager
