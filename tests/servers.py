@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from infrastructure.terminals.census import end_holder, list_holders
 from tests.ports import free_port
 from tests.processes.living import children
 
@@ -129,6 +130,11 @@ class Place:
             raise
         if server.running:
             server.stop()
+
+    def end_terminals(self) -> None:
+        """End the terminals that are held here: they outlive their server."""
+        for holding in list_holders(self.data):
+            end_holder(self.data, holding.terminal_id)
 
     def client(self, **options: Any) -> httpx.Client:
         """Return a client that holds the owner's token."""

@@ -17,7 +17,6 @@ from time import monotonic
 
 import pytest
 
-from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import SECONDS, Place
 
 
@@ -103,8 +102,7 @@ def made(folder: Path) -> Iterator[Place]:
     try:
         yield place
     finally:
-        for holding in list_holders(place.data):
-            end_holder(place.data, holding.terminal_id)
+        place.end_terminals()
 
 
 def test_a_shell_is_left_running_and_found_again(served: Place) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import SECONDS, Place, history, new_session, prompt
 
 # Once: TOWPATH_TEST_TERMINAL_BYTES=104857600 TOWPATH_TEST_TERMINAL_CUTS=100 TOWPATH_TEST_TERMINAL_KILLS=10
@@ -89,8 +88,7 @@ def store_events(http: httpx.Client) -> list[dict[str, Any]]:
 def place(tmp_path: Path) -> Iterator[Place]:
     place = Place(tmp_path)
     yield place
-    for holding in list_holders(place.data):  # nothing of a test outlives it
-        end_holder(place.data, holding.terminal_id)
+    place.end_terminals()
 
 
 @pytest.mark.timeout(600)

@@ -30,10 +30,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, program: Path) -> Place:
+def place(tmp_path: Path, program: Path) -> Iterator[Place]:
     made = Place(tmp_path)
     made.program = program
-    return made
+    yield made
+    made.end_terminals()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Literal
 import httpx
 from playwright.sync_api import Locator, Page, expect
 
-from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import SECONDS, Place, new_session, prompt, run_prompt
 from tests.web.stage import wait_live
 
@@ -143,18 +142,18 @@ def repository(folder: Path) -> None:
 
 
 @contextmanager
-def harbour(folder: Path) -> Iterator[Harbour]:
+def harbour(folder: Path, program: Path = Place.program) -> Iterator[Harbour]:
     """Run a server that is not furnished yet; at the end nothing of it is left."""
     (folder / "towpath.toml").write_text(CONFIG)
     place = Place(folder, TOWPATH_CONFIG=str(folder / "towpath.toml"))
+    place.program = program
     made = Harbour(place)
     try:
         yield made
     finally:
         if made.server.running:
             made.server.kill()
-        for holding in list_holders(place.data):
-            end_holder(place.data, holding.terminal_id)
+        place.end_terminals()
 
 
 Who = Literal["owner", "reader", "nobody"]

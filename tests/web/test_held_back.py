@@ -1,26 +1,15 @@
 """What pages show where something is held back: by the line, by the token, by what is no longer kept."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import Place, Server, new_session, run_prompt
 from tests.web.line import line_to
 from tests.web.stage import Visitor, axe, send, wait_for_streams, wait_live
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    yield place
-    for holding in list_holders(place.data):  # nothing of a test outlives it
-        end_holder(place.data, holding.terminal_id)
 
 
 def opened(place: Place, **members: str) -> str:

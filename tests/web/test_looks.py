@@ -22,9 +22,8 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
-def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harbour]:
-    folder: Path = tmp_path_factory.mktemp("harbour")
-    with harbour(folder) as furnished:
+def at(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Iterator[Harbour]:
+    with harbour(tmp_path_factory.mktemp("harbour"), program) as furnished:
         furnished.furnish()
         yield furnished
 

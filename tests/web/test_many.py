@@ -53,8 +53,7 @@ async def _fill(database: Path) -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    place = Place(tmp_path)
+def place(place: Place) -> Place:
     place.data.mkdir(mode=0o700)
     with ThreadPoolExecutor() as other:  # playwright's event loop counts as running in this thread
         other.submit(asyncio.run, _fill(place.data / "towpath.db")).result()

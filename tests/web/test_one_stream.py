@@ -2,13 +2,11 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import Place, Server, new_session, prompt, run_prompt
 from tests.web.stage import Visitor, wait_for_streams, wait_live
 
@@ -17,14 +15,6 @@ SESSIONS = 9
 FLOOD_LINES = 150_000
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    yield place
-    for holding in list_holders(place.data):  # nothing of a test outlives it
-        end_holder(place.data, holding.terminal_id)
 
 
 def terminal(place: Place) -> str:

@@ -3,12 +3,11 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from infrastructure.terminals.census import end_holder, list_holders
 from tests.servers import Place, Server, new_session
 from tests.web.stage import Device, Scheme, Visitor, axe, overflow, wait_live
 
@@ -16,13 +15,6 @@ Visit = Callable[..., Visitor]
 LOOKS: list[tuple[Device, Scheme]] = [("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark")]
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-def place(place: Place) -> Iterator[Place]:
-    yield place
-    for holding in list_holders(place.data):  # nothing of a test outlives it
-        end_holder(place.data, holding.terminal_id)
 
 
 @pytest.fixture
