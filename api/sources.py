@@ -124,8 +124,7 @@ class SessionSource(LogSource):
 
         For 5,000 streams of a session each: 21.2k instead of 18.6k events a CPU second.
         """
-        events = batch.events
-        if events[0].seq != self.after + 1 or events[-1].type == "session-deleted" or not put(self.render(batch)):
+        if batch.events[0].seq != self.after + 1 or self.ends(batch) or not put(self.render(batch)):
             return False
         self.after = batch.upto
         return True
