@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.servers import Place, Server, history, new_session
 from tests.web.line import line_to
-from tests.web.stage import Visitor, send, wait_live
+from tests.web.stage import Visitor, axe, overflow, send, wait_live
 
 Visit = Callable[..., Visitor]
 
@@ -109,6 +109,24 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed_and_comes_back(
     page.reload()  # shows all of the newest page of the history
     expect(page.get_by_role("log")).to_contain_text("n5010", use_inner_text=True)
     assert numbers(shown(page)) == numbers(told)[-len(numbers(shown(page))) :]
+    again.stop()
+
+
+def test_a_phone_shows_all_of_its_bar_while_the_server_is_gone(
+    visit: Visit, place: Place, server: Server, session: str
+) -> None:
+    page = visit(device="phone").live(f"/session/{session}")
+    page.set_viewport_size({"width": 360, "height": 740})
+
+    server.kill()
+    expect(page.get_by_role("button", name="Retry now")).to_be_visible()
+    expect(page.get_by_role("link", name="Settings")).to_be_in_viewport(ratio=0.9)
+    assert overflow(page) == []
+    assert axe(page) == []
+    again = place.start()
+    page.get_by_role("button", name="Retry now").click()
+    wait_live(page)
+
     again.stop()
 
 

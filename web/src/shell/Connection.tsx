@@ -31,8 +31,8 @@ export function Connection() {
         {seconds > 1 && <span className="count" aria-hidden="true">{` in ${seconds} s`}</span>}
       </span>
       {(connection === "retrying" || connection === "offline") && (
-        <button className="button plain" onClick={shared.hasten}>
-          Retry now
+        <button className="button plain retry" aria-label="Retry now" title="Retry now" onClick={shared.hasten}>
+          ↻<span className="wide">Retry now</span>
         </button>
       )}
     </>
