@@ -194,7 +194,7 @@ def scenes(at: Harbour) -> list[Scene]:
         Scene("new-session", "/sessions", new),
         Scene("new-session-completion", "/sessions", completing),
         Scene("new-session-refused", "/sessions", refused),
-        Scene("new-project", "/sessions", lambda page: page.get_by_role("button", name="New project").click()),
+        Scene("new-project", "/sessions", new_project),
         Scene("rename", session + at["shell"], chooses("Rename…")),
         Scene("fork", session + at["shell"], chooses("Fork…")),
         Scene("move", session + at["shell"], chooses("Move…")),
@@ -300,8 +300,14 @@ def refused(page: Page) -> None:
     expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
 
 
+def new_project(page: Page) -> None:
+    page.get_by_role("button", name="New project").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def waits(page: Page) -> None:
     expect(page.get_by_role("region", name="Waits for you")).to_be_visible()
+    page.wait_for_timeout(600)  # an answer to what was only just shown does not count
 
 
 def top(page: Page) -> None:
